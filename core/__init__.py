@@ -1,0 +1,18 @@
+"""The one core behind every page: tokenizers → models → decoding → charts.
+
+Importing this package loads nothing heavy; each part is imported where it is used.
+"""
+
+
+def load_model(name: str = "mini"):
+    """Return the `LanguageModel` called `name`, loaded once per process.
+
+    Raises `UnknownModel` (the message lists the names) and `DamagedCheckpoint`
+    (the message says how to get the file again).
+    """
+    from core.checkpoints import load_model as load
+
+    return load(name)
+
+
+__all__ = ["load_model"]

@@ -1,0 +1,73 @@
+"""A model folder: config.json, model.safetensors, tokenizer.tiktoken."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from core.checkpoints.errors import DamagedCheckpoint
+from core.checkpoints.llama import from_llama_config, weight_names
+from core.models.config import DecoderConfig
+from core.models.decoder import Decoder
+from core.models.language_model import LanguageModel
+from core.tokenizers import Tokenizer, load_ranks
+
+
+def load_folder(folder: Path, card: dict | None = None) -> LanguageModel:
+    """Read the model in `folder`, computing in float32 whatever the file stores.
+
+    Raises DamagedCheckpoint when a file is missing, truncated, or holds other weights than the config says.
+    """
+    config = from_llama_config(json.loads(_read(folder / "config.json")))
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.n_vocab != config.vocab_size:
+        raise DamagedCheckpoint(_shown(folder / "tokenizer.tiktoken"), f"holds {tokenizer.n_vocab} tokens, not {config.vocab_size}")
+    network = load_weights(folder / "model.safetensors", config)
+    return LanguageModel(folder.name, network, tokenizer, card or {})
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of the model in `folder`; raises DamagedCheckpoint."""
+    file = folder / "tokenizer.tiktoken"
+    _read(file)
+    try:
+        return Tokenizer.from_ranks(folder.name, load_ranks(file))
+    except ValueError as error:
+        raise DamagedCheckpoint(_shown(file), "is damaged") from error
+
+
+def load_weights(file: Path, config: DecoderConfig) -> Decoder:
+    """A decoder with the weights of a safetensors file, copied tensor by tensor to keep the memory peak low."""
+    with torch.device("meta"):
+        network = Decoder(config)
+    network.to_empty(device="cpu")
+    if config.tied_embeddings:
+        network.unembed.weight = network.embed.weight
+    parameters = dict(network.named_parameters())
+    try:
+        with safe_open(_existing(file), framework="pt") as stored:
+            for theirs, ours in weight_names(config).items():
+                parameters[ours].data.copy_(stored.get_tensor(theirs))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise DamagedCheckpoint(_shown(file), "is damaged or incomplete") from error
+    return network
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        raise DamagedCheckpoint(_shown(file), "is missing")
+    return file
+
+
+def _read(file: Path) -> str:
+    try:
+        return _existing(file).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedCheckpoint(_shown(file), "is damaged") from error
+
+
+def _shown(file: Path) -> str:
+    """The path as seen from the project's root, where it lies inside it."""
+    root = Path(__file__).resolve().parents[2]
+    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)

@@ -1,0 +1,38 @@
+"""Everything a forward pass computes, by name. The names are those of TransformerLens."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from core.models.language_model import LanguageModel, as_batch
+
+
+@torch.inference_mode()
+def trace(lm: LanguageModel, ids, ablate: Iterable[tuple[int, int]] = ()) -> dict[str, Tensor]:
+    """Run `ids` (T,) and return every activation, float32, without a batch axis.
+
+    `hook_embed`, `blocks.i.hook_resid_pre|resid_mid|resid_post|attn_out|mlp_out` (T, C);
+    `blocks.i.attn.hook_q|k|v|rot_q|rot_k|z` (T, H, D); `blocks.i.attn.hook_attn_scores|hook_pattern` (H, T, T);
+    `blocks.i.mlp.hook_pre|hook_post` (T, d_ff); `ln_final.hook_normalized` (T, C); `logits` (T, V).
+
+    `ablate` switches heads off: for each (layer, head), what the head brings back (`hook_z`) is set to zero.
+    The model itself is left alone, so other viewers see nothing of it.
+    """
+    silenced: dict[str, list[int]] = {}
+    for layer, head in ablate:
+        if not (0 <= layer < lm.config.n_layers and 0 <= head < lm.config.n_heads):
+            raise ValueError(f"no head {head} in layer {layer}: {lm.config.n_layers} layers of {lm.config.n_heads} heads")
+        silenced.setdefault(f"blocks.{layer}.attn.hook_z", []).append(head)
+    activations: dict[str, Tensor] = {}
+
+    def record(name: str, value: Tensor) -> Tensor:
+        if name in silenced:
+            value = value.clone()
+            value[:, :, silenced[name]] = 0.0
+        activations[name] = value[0].float()
+        return value
+
+    logits = lm.network(as_batch(ids, lm.config.vocab_size)[:1], tap=record)
+    activations["logits"] = logits[0].float()
+    return activations
