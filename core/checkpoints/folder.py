@@ -19,12 +19,20 @@ def load_folder(folder: Path, card: dict | None = None) -> LanguageModel:
 
     Raises DamagedCheckpoint when a file is missing, truncated, or holds other weights than the config says.
     """
-    config = from_llama_config(json.loads(_read(folder / "config.json")))
+    config = load_config(folder / "config.json")
     tokenizer = load_tokenizer(folder)
     if tokenizer.n_vocab != config.vocab_size:
         raise DamagedCheckpoint(_shown(folder / "tokenizer.tiktoken"), f"holds {tokenizer.n_vocab} tokens, not {config.vocab_size}")
     network = load_weights(folder / "model.safetensors", config)
     return LanguageModel(folder.name, network, tokenizer, card or {})
+
+
+def load_config(file: Path) -> DecoderConfig:
+    """The model's shape; raises DamagedCheckpoint."""
+    try:
+        return from_llama_config(json.loads(_read(file)))
+    except (KeyError, ValueError) as error:
+        raise DamagedCheckpoint(_shown(file), "is damaged") from error
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -45,8 +53,9 @@ def load_weights(file: Path, config: DecoderConfig) -> Decoder:
     if config.tied_embeddings:
         network.unembed.weight = network.embed.weight
     parameters = dict(network.named_parameters())
+    _existing(file)
     try:
-        with safe_open(_existing(file), framework="pt") as stored:
+        with safe_open(file, framework="pt") as stored:
             for theirs, ours in weight_names(config).items():
                 parameters[ours].data.copy_(stored.get_tensor(theirs))
     except (SafetensorError, OSError, RuntimeError) as error:

@@ -1,0 +1,136 @@
+"""Beam search: keep the `width` best beginnings instead of one."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.kv_cache import SharedPrefixCache, make_cache
+from core.models.language_model import LanguageModel, as_batch
+
+
+@dataclass(frozen=True)
+class Node:
+    """One token that was considered at one step."""
+
+    step: int  # 1 = first new token
+    token: int
+    parent: int | None  # index into `BeamTree.nodes`; None = the prompt
+    logprob: float  # of this token after its parent, natural log
+    total: float  # summed over the branch
+    kept: bool  # False = pruned here
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One finished continuation."""
+
+    ids: tuple[int, ...]  # new tokens only
+    logprob: float  # summed, natural log
+    score: float  # logprob / len(ids) ** length_penalty
+    node: int  # its last token in `BeamTree.nodes`
+
+
+@dataclass(frozen=True)
+class BeamTree:
+    """Everything a beam search looked at."""
+
+    hypotheses: tuple[Hypothesis, ...]  # best first
+    nodes: tuple[Node, ...]
+    forward_passes: int  # rows run through the network, the prompt counted once
+    cache_bytes: int  # keys and values held at the end, the prompt's stored once
+
+    def branch(self, node: int) -> list[int]:
+        """Indices of the nodes from the first token to `node`."""
+        path = []
+        while node is not None:
+            path.append(node)
+            node = self.nodes[node].parent
+        return path[::-1]
+
+
+@torch.inference_mode()
+def beam_search(
+    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: int | None = None
+) -> BeamTree:
+    """Search for the likeliest continuation of `ids`, keeping `width` beginnings alive at every step.
+
+    The rules are those of transformers' `generate(num_beams=width)`: of all continuations the 2 · width
+    likeliest are looked at; one that ends (the token `stop`, by default the tokenizer's end of text) is
+    finished if it is among the first `width`; the best `width` others go on. Finished ones are compared by
+    logprob / length ** length_penalty, so above 0 a larger penalty favours longer texts.
+    """
+    if width < 1:
+        raise ValueError(f"width must be >= 1, got {width}")
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be >= 1, got {max_new_tokens}")
+    ids = as_batch(ids, lm.config.vocab_size)[:1]
+    stop = getattr(lm.tokenizer, "eot", None) if stop is None else stop
+    prefix = make_cache("full", lm.config)
+    logprobs = lm.forward(ids, prefix, last_only=True)[:, -1].float().log_softmax(-1)  # (1, V)
+    cache = SharedPrefixCache(prefix, width, capacity=max_new_tokens)
+    nodes: list[Node] = []
+    finished: list[Hypothesis] = []
+    beams: list[int | None] = [None]  # last node of every living beginning
+    totals = torch.zeros(1)
+    passes = 1
+
+    for step in range(1, max_new_tokens + 1):
+        rows, tokens, scores = _best(totals, logprobs, 2 * width)
+        looked_at = _add_nodes(nodes, step, beams, totals, logprobs, width, rows, tokens)
+        going_on = []
+        for rank, (row, token, total) in enumerate(zip(rows, tokens, scores)):
+            ends = token == stop or step == max_new_tokens
+            if ends and rank < width:
+                finished.append(_hypothesis(nodes, looked_at[row, token], total, length_penalty))
+            elif not ends:
+                going_on.append((row, token, total))
+        finished = sorted(finished, key=lambda h: -h.score)[:width]
+        going_on = going_on[:width]
+        for row, token, _ in going_on:
+            _mark_kept(nodes, looked_at[row, token])
+        best_possible = going_on[0][2] / step**length_penalty if going_on else -torch.inf
+        if not going_on or (len(finished) == width and best_possible <= finished[-1].score):
+            break
+        beams = [looked_at[row, token] for row, token, _ in going_on]
+        totals = torch.tensor([total for _, _, total in going_on])
+        if step > 1:
+            cache.reorder(torch.tensor([row for row, _, _ in going_on]))
+        new = torch.tensor([[token] for _, token, _ in going_on])
+        logprobs = lm.forward(new, cache, last_only=True)[:, -1].float().log_softmax(-1)  # (rows, V)
+        passes += len(beams)
+    return BeamTree(tuple(finished), tuple(nodes), passes, cache.bytes_held)
+
+
+def _best(totals: Tensor, logprobs: Tensor, n: int) -> tuple[list[int], list[int], list[float]]:
+    """The n likeliest continuations of all beginnings, best first: their rows, tokens and summed logprobs."""
+    n_row = min(n, logprobs.shape[-1])
+    values, tokens = logprobs.topk(n_row, dim=-1)  # the n best of each row are enough
+    scores, index = (totals[:, None] + values).flatten().topk(min(n, values.numel()))
+    return (index // n_row).tolist(), tokens.flatten()[index].tolist(), scores.tolist()
+
+
+def _add_nodes(nodes, step, beams, totals, logprobs, width, rows, tokens) -> dict[tuple[int, int], int]:
+    """Record what this step looked at: every beginning's `width` likeliest tokens and all candidates."""
+    considered = {(row, token) for row, token in zip(rows, tokens)}
+    likeliest = logprobs.topk(min(width, logprobs.shape[-1]), dim=-1).indices.tolist()
+    considered |= {(row, token) for row, best in enumerate(likeliest) for token in best}
+    index = {}
+    for row, token in sorted(considered, key=lambda c: (c[0], -float(logprobs[c]))):
+        logprob = float(logprobs[row, token])
+        index[row, token] = len(nodes)
+        nodes.append(Node(step, token, beams[row], logprob, float(totals[row]) + logprob, kept=False))
+    return index
+
+
+def _mark_kept(nodes: list[Node], index: int) -> None:
+    nodes[index] = Node(**{**nodes[index].__dict__, "kept": True})
+
+
+def _hypothesis(nodes: list[Node], last: int, total: float, length_penalty: float) -> Hypothesis:
+    _mark_kept(nodes, last)
+    tokens, node = [], last
+    while node is not None:
+        tokens.append(nodes[node].token)
+        node = nodes[node].parent
+    return Hypothesis(tuple(tokens[::-1]), total, total / len(tokens) ** length_penalty, last)

@@ -1,0 +1,30 @@
+"""What all tests share: a tiny random model, and the bundled one."""
+
+import pytest
+import torch
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A random decoder, grouped-query, 2 layers, with a byte tokenizer: nothing is loaded."""
+    from core.models import Decoder, DecoderConfig, LanguageModel
+    from core.tokenizers import Tokenizer
+
+    config = DecoderConfig(n_layers=2, d_model=32, n_heads=4, n_kv_heads=2, d_ff=64, vocab_size=257, context_length=128, head_dim=8)
+    torch.manual_seed(1)
+    network = Decoder(config)
+    for parameter in network.parameters():
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.2)  # sharp enough that the likeliest token is clear
+    tokenizer = Tokenizer.from_ranks("bytes", {bytes([b]): b for b in range(256)})
+    return LanguageModel("tiny", network, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def mini():
+    """The bundled model."""
+    from core import load_model
+
+    return load_model("mini")
