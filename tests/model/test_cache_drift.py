@@ -1,0 +1,39 @@
+"""Drift of cache strategies against scipy and against a second full cache run beside it."""
+
+import pytest
+import torch
+from scipy.stats import entropy
+
+from core.decoding import generate, next_logits
+from core.kv_cache import LOSSLESS, make_cache
+from core.measure.cache_drift import drift_from_full, run_strategy
+from tests.model.reference import random_ids
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_lossless_strategies_do_not_drift(tiny, kind):
+    ids = random_ids(tiny, 20)[0]
+    steps = list(run_strategy(tiny, ids, kind, 15))
+    drift = drift_from_full(tiny, ids, steps)
+    assert drift.agreement == 1 and drift.kl.max() < 1e-6
+    assert [s.token for s in steps] == [s.token for s in generate(tiny, ids, 15, temperature=0)]
+
+
+def test_drift_equals_a_full_cache_run_beside_it(tiny):
+    ids = random_ids(tiny, 30)
+    steps = list(run_strategy(tiny, ids, "window", 12, temperature=1, window=5))
+    drift = drift_from_full(tiny, ids, steps)
+    shadow, text, expected = make_cache("full", tiny.config), ids, []
+    for step in steps:
+        full = next_logits(tiny, text, shadow)
+        expected.append(entropy(full.double().softmax(-1).numpy(), step.logits.double().softmax(-1).numpy()))
+        text = torch.cat((text, torch.tensor([[step.token]])), dim=1)
+    assert drift.kl.tolist() == pytest.approx(expected, abs=1e-4)
+    assert drift.kl.max() > 0.01
+
+
+def test_same_seed_same_numbers(tiny):
+    ids = random_ids(tiny, 20)[0]
+    texts = [[s.token for s in run_strategy(tiny, ids, kind, 15, temperature=1, seed=3)] for kind in ("full", "paged", "none")]
+    assert texts[0] == texts[1] == texts[2]
+    assert texts[0] != [s.token for s in run_strategy(tiny, ids, "full", 15, temperature=1, seed=4)]
