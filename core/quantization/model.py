@@ -1,0 +1,124 @@
+"""A whole model in few bits, and what that cost."""
+
+import copy
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+
+from torch import nn
+
+from core.models.language_model import LanguageModel
+from core.quantization.linear import QuantizedEmbedding, QuantizedLinear
+from core.quantization.quantizers import Quantized, quantize
+
+
+@dataclass(frozen=True)
+class MatrixReport:
+    """What quantizing did to one weight matrix."""
+
+    name: str  # "blocks.3.mlp.down", "embed"
+    layer: int | None  # None outside the blocks
+    part: str  # "q", "k", "v", "o", "gate", "up", "down", "embed", "unembed"
+    shape: tuple[int, int]
+    bytes_before: int
+    bytes_after: int  # codes and scales
+    relative_error: float  # ‖W − Ŵ‖ / ‖W‖
+
+
+def quantize_model(
+    lm: LanguageModel, format: str, granularity: str = "channel", group_size: int = 64, skip: tuple[str, ...] = ()
+) -> LanguageModel:
+    """A new model whose matrices are stored in `format`; `lm` stays as it is.
+
+    All weight matrices are quantized, the embedding too (in a small model it is a quarter of all weights);
+    tied embeddings are stored once and serve both ends. The RMSNorm gains stay as they are and are shared
+    with `lm`: they are 0.03 % of the weights. `skip` names what else to leave alone, with wildcards:
+    ("embed",), ("blocks.0.*", "*.down"). Raises ValueError for a pattern that matches no matrix, for a model
+    that is quantized already, and whatever `quantize` raises.
+    """
+    if any(hasattr(module, "quantized") for module in lm.network.modules()):
+        raise ValueError(f"{lm.name} is quantized already; start from the original model")
+    names = list(matrices(lm))
+    for pattern in skip:
+        if not any(fnmatch(name, pattern) for name in names):
+            raise ValueError(f"skip: no matrix is called {pattern!r}; there are {names[0]}, {names[1]}, …")
+    network = share_parameters(lm.network)
+    done: dict[int, Quantized] = {}  # a tied matrix is met twice
+    for name, module in matrices(lm, with_tied=True).items():
+        if any(fnmatch("embed" if id(module.weight) == id(lm.network.embed.weight) else name, p) for p in skip):
+            continue
+        key = id(module.weight)
+        if key not in done:
+            done[key] = quantize(module.weight, format, granularity, group_size)
+        layer = QuantizedEmbedding if isinstance(module, nn.Embedding) else QuantizedLinear
+        replace_module(network, name, layer(done[key]))
+    return replace(lm, name=f"{lm.name}-{format}", network=network)
+
+
+def unpacked_model(lm: LanguageModel) -> LanguageModel:
+    """The same numbers as a quantized `lm`, unpacked once into ordinary layers.
+
+    It computes exactly what `lm` computes and takes the memory of the original; unpacking at every step
+    is what a short generation would otherwise spend its time on.
+    """
+    network = share_parameters(lm.network)
+    done: dict[int, nn.Parameter] = {}
+    for name, module in lm.network.named_modules():
+        if not isinstance(module, (QuantizedLinear, QuantizedEmbedding)):
+            continue
+        key = id(module.quantized)
+        if key not in done:
+            done[key] = nn.Parameter(module.weight, requires_grad=False)
+        rows, columns = module.quantized.shape
+        if isinstance(module, QuantizedEmbedding):
+            plain = nn.Embedding(rows, columns, _weight=done[key])
+        else:
+            plain = nn.Linear(columns, rows, bias=False, device="meta")
+        plain.weight = done[key]
+        replace_module(network, name, plain)
+    return replace(lm, network=network)
+
+
+def report(original: LanguageModel, quantized: LanguageModel) -> list[MatrixReport]:
+    """Bytes before and after and relative error of every matrix, in the order of the network."""
+    modules = dict(quantized.network.named_modules())
+    rows = []
+    for name, module in matrices(original).items():
+        held = getattr(modules[name], "quantized", None)
+        before = module.weight
+        after = before.nbytes if held is None else held.bytes
+        error = 0.0 if held is None else held.error(before).relative
+        words = name.split(".")
+        layer = int(words[1]) if words[0] == "blocks" else None
+        rows.append(MatrixReport(name, layer, words[-1], tuple(before.shape), before.nbytes, after, error))
+    return rows
+
+
+def model_bytes(lm: LanguageModel) -> int:
+    """Bytes of all weights really held: packed codes, scales, and what was not quantized."""
+    held: dict[int, int] = {id(p): p.nbytes for p in lm.network.parameters()}
+    for module in lm.network.modules():
+        if hasattr(module, "quantized"):
+            held[id(module.quantized)] = module.quantized.bytes
+    return sum(held.values())
+
+
+def matrices(lm: LanguageModel, with_tied: bool = False) -> dict[str, nn.Module]:
+    """The modules that hold a weight matrix, by name; a tied unembedding only if asked for."""
+    found, seen = {}, set()
+    for name, module in lm.network.named_modules():
+        if not isinstance(module, (nn.Linear, nn.Embedding)) or (id(module.weight) in seen and not with_tied):
+            continue
+        seen.add(id(module.weight))
+        found[name] = module
+    return found
+
+
+def share_parameters(network: nn.Module) -> nn.Module:
+    """A copy of the modules that holds the very same parameters: no weight is copied."""
+    return copy.deepcopy(network, memo={id(p): p for p in network.parameters()})
+
+
+def replace_module(network: nn.Module, name: str, module: nn.Module) -> None:
+    """Put `module` where `name` ("blocks.0.attn.q") is."""
+    parent, _, child = name.rpartition(".")
+    setattr(network.get_submodule(parent), child, module)
