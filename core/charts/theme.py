@@ -1,0 +1,57 @@
+"""One colour language for all charts, and what all charts share.
+
+    computed   hot orange   worked out just now
+    reused     cool blue    taken from a cache
+    dropped    grey         cut off, forgotten, or only for comparison
+    paged      violet       moved in blocks
+
+The four are the first four categorical colours of the theme, so an Altair chart names the role and the
+browser picks the shade for light or dark. Plotly figures that need fixed colours take `PALETTES`.
+"""
+
+import altair as alt
+
+ROLES = ("computed", "reused", "dropped", "paged")
+
+# The same lists stand in .streamlit/config.toml, where the browser takes them from.
+PALETTES = {
+    "light": {
+        "categorical": ["#d9590b", "#3d96d6", "#a3a8b0", "#5a3d92", "#0b8a80", "#c9a000", "#c2417f", "#6b4a2b"],
+        "sequential": ["#fff3e6", "#ffe3c7", "#ffcfa1", "#fdb878", "#f79d50", "#ec812d", "#d9640f", "#b94c06", "#933804", "#6b2603"],
+        "diverging": ["#0f4c81", "#2f78b4", "#6aa8d8", "#a9cdea", "#dfeaf3", "#fbe6d4", "#fdc396", "#f2914a", "#d0610f", "#8f3a04"],
+    },
+    "dark": {
+        "categorical": ["#ff8c42", "#4ba3e3", "#6b727c", "#b59be8", "#35c2b2", "#f0c94a", "#f07bb0", "#c79a6b"],
+        "sequential": ["#2a211b", "#43301f", "#5f3f22", "#7e4f25", "#9f6029", "#c2732f", "#e28a3f", "#f6a55f", "#ffc38c", "#ffe1c2"],
+        "diverging": ["#8cc8f5", "#5ba6e0", "#3a7fb8", "#2b5a83", "#263847", "#43342a", "#7a4a24", "#b5672a", "#e58b42", "#ffc08a"],
+    },
+}
+
+
+def role_color(field: str = "role", labels: dict[str, str] | None = None) -> alt.Color:
+    """Colour by role; `field` holds names of ROLES. `labels` (role -> words) draws a legend on top."""
+    legend = None
+    if labels:
+        words = " : ".join(f"datum.value == '{role}' ? {_quoted(text)}" for role, text in labels.items()) + " : ''"
+        legend = alt.Legend(title=None, orient="top", values=list(labels), labelExpr=words, symbolType="square")
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(ROLES)), legend=legend)
+
+
+def fixed_role(role: str) -> alt.ColorDatum:
+    """One role's colour for a whole layer: `.encode(color=fixed_role("computed"))`."""
+    return alt.ColorDatum(role, scale=alt.Scale(domain=list(ROLES)), legend=None)
+
+
+def finish(chart, language: str = "en", height: int | None = None):
+    """What every chart gets last: no frame, the language's number signs, a height that does not jump."""
+    if height is not None:
+        chart = chart.properties(height=height)
+    chart = chart.configure_view(strokeWidth=0).configure_axis(domain=False, ticks=False, labelPadding=6)
+    return chart.configure(locale={"number": _GERMAN_NUMBERS}) if language == "de" else chart
+
+
+_GERMAN_NUMBERS = {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", " €"], "percent": "\u202f%"}
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,193 @@
+"""Prompt, presets and controls: keys `<page>_<name>`, words from the page's texts, state in the link.
+
+A control called `top_k` reads its words from `top_k.label` and, where given, `top_k.help`; a choice
+reads `cache.label` and the words of each option from `cache.options.<option>`.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from core.ui import url
+from core.ui.texts import LANGUAGES, load
+
+MOST_SIGNS = 100_000
+
+
+def slider(page, name: str, low, high, default, step=None, format: str | None = None):
+    """A number on a scale; reports on release (see live_slider for one that follows the finger)."""
+    _check_link(page, name, low, high, default)
+    return st.slider(value=_unset(page, name, default), min_value=low, max_value=high, step=step, format=format, **_common(page, name))
+
+
+def number(page, name: str, low, high, default, step=1):
+    """A number to type."""
+    _check_link(page, name, low, high, default)
+    return st.number_input(value=_unset(page, name, default), min_value=low, max_value=high, step=step, **_common(page, name))
+
+
+def toggle(page, name: str, default: bool = False) -> bool:
+    """On or off."""
+    raw = st.query_params.get(page.key(name))
+    if raw is not None and page.key(name) not in st.session_state and raw.lower() not in ("true", "false"):
+        _reset(page, name, raw, default)
+    return st.toggle(value=_unset(page, name, default), **_common(page, name))
+
+
+def select(page, name: str, options: Sequence, default):
+    """One of many, in a list. Options are language-neutral values; the link holds the value."""
+    return _choice(st.selectbox, page, name, options, default)
+
+
+def segmented(page, name: str, options: Sequence, default):
+    """One of two to five, all visible."""
+    return _choice(st.segmented_control, page, name, options, default, required=True)
+
+
+def set_value(page, name: str, value) -> None:
+    """Set a control from a callback, whatever kind it is."""
+    st.session_state[page.key(name)] = value
+
+
+def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") -> None:
+    """A row of "what to try" (three at least). Each sets the prompt and controls and says what to look at.
+
+    settings: {"fact": {"temperature": 0.0}}; texts: `presets.fact.label`, `.prompt`, `.look`. A preset
+    sets every control that any preset names: those it does not name go back to `settings["default"]`.
+    """
+    t, key = page.t, page.key("preset")
+    resets = dict(settings.get("default", {}))
+    names = [name for name in settings if name != "default"]
+
+    def chosen():
+        name = st.session_state[key]
+        if name:
+            for control, value in (resets | dict(settings[name])).items():
+                set_value(page, control, value)
+            set_value(page, prompt_name, t.plain(f"presets.{name}.prompt"))
+
+    now = _preset_of(page, st.session_state.get(page.key(prompt_name)), page.language)
+    st.session_state[key] = now if now in names else None
+    st.pills(t("presets.label"), names, format_func=lambda name: t(f"presets.{name}.label"), key=key, on_change=chosen)
+    if now in names:
+        st.caption(f":material/visibility: {t(f'presets.{now}.look')}")
+
+
+def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1) -> list[int]:
+    """The viewer's text as token ids, at most `max_tokens` of them.
+
+    What was typed stays in the field; what is done with it (cut, cleaned, replaced by the example
+    `<name>.default`) is said in one sentence. `keep` says which end survives a cut: "head" or "tail".
+    """
+    t, key, tokenizer = page.t, page.key(name), page.lm.tokenizer
+    example = t.plain(f"{name}.default")
+    url.seed(page, name, example, str)
+    _follow_language(page, name)
+    typed = st.text_area(t(f"{name}.label"), key=key, height=100, placeholder=example, help=t.maybe(f"{name}.help"), persist_state="session")
+    if not url.share(page, name, None if typed == example else typed):
+        page.note("notes.long_link")
+    text, removed = clean(typed)
+    if removed:
+        page.note("notes.control", n=removed)
+    if len(text) > MOST_SIGNS:
+        text = text[:MOST_SIGNS] if keep == "head" else text[-MOST_SIGNS:]
+        page.note(f"notes.signs_{keep}", n=MOST_SIGNS)
+    if not text.strip():
+        text = example
+        page.note("notes.empty", text=example)
+    ids = tokenizer.encode(text)
+    if len(ids) > max_tokens:
+        page.note(f"notes.tokens_{keep}", n=max_tokens, all=len(ids))
+        ids = ids[:max_tokens] if keep == "head" else ids[-max_tokens:]
+    if len(ids) < min_tokens:
+        ids = tokenizer.encode(example)
+        page.note("notes.short", n=min_tokens, text=example)
+    return ids
+
+
+def clean(text: str) -> tuple[str, int]:
+    """Text without control characters (line breaks and tabs stay) and lone surrogates, and how many went."""
+    kept = [c for c in text.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")]
+    return "".join(kept), len(text.replace("\r\n", "\n")) - len(kept)
+
+
+def _choice(widget, page, name: str, options: Sequence, default, **extra):
+    key = page.key(name)
+    by_text = {str(option): option for option in options}
+    url.seed(page, name, default, lambda raw: _known(by_text, raw))
+    if st.session_state[key] not in options:
+        st.session_state[key] = default
+    value = widget(
+        page.t(f"{name}.label"),
+        options,
+        format_func=lambda option: page.t.maybe(f"{name}.options.{option}") or str(option),
+        key=key,
+        help=page.t.maybe(f"{name}.help"),
+        persist_state="session",
+        **extra,
+    )
+    url.share(page, name, None if value == default else str(value))
+    return value
+
+
+def _known(by_text: dict, raw: str):
+    if raw not in by_text:
+        raise ValueError(f"must be one of {', '.join(by_text)}, got {raw}")
+    return by_text[raw]
+
+
+def _common(page, name: str) -> dict:
+    return {
+        "label": page.t(f"{name}.label"),
+        "help": page.t.maybe(f"{name}.help"),
+        "key": page.key(name),
+        "bind": "query-params",
+        "persist_state": "session",
+    }
+
+
+def _unset(page, name: str, default):
+    """The default, unless the session holds a value: a widget takes only one of the two."""
+    return st.session_state.get(page.key(name), default)
+
+
+def _check_link(page, name: str, low, high, default) -> None:
+    """A number in the link that is none, or out of range, is reset with one sentence."""
+    raw = st.query_params.get(page.key(name))
+    if raw is None or page.key(name) in st.session_state:
+        return
+    try:
+        inside = low <= float(raw) <= high
+    except ValueError:
+        inside = False
+    if not inside:
+        _reset(page, name, raw, default)
+
+
+def _reset(page, name: str, raw: str, default) -> None:
+    page.note("notes.reset", name=page.key(name), value=raw[:40])
+    del st.query_params[page.key(name)]
+    st.session_state[page.key(name)] = default
+
+
+def _follow_language(page, name: str) -> None:
+    """Where the text is an untouched example, show the example of the language the viewer switched to."""
+    key, last = page.key(name), page.key(name) + "_language"
+    before = st.session_state.get(last)
+    st.session_state[last] = page.language
+    if before in (None, page.language):
+        return
+    words = load(before, page.name)
+    for text in (f"{name}.default", *(f"presets.{p}.prompt" for p in page.t.group("presets"))):
+        if words.get(text) == st.session_state[key]:
+            st.session_state[key] = page.t.plain(text)
+
+
+def _preset_of(page, text: str | None, language: str) -> str | None:
+    """The preset whose prompt this is."""
+    words = load(language, page.name)
+    return next((name for name in page.t.group("presets") if words.get(f"presets.{name}.prompt") == text), None)
+
+
+__all__ = ["LANGUAGES", "clean", "number", "presets", "prompt", "segmented", "select", "set_value", "slider", "toggle"]

@@ -1,0 +1,258 @@
+"""The house around every page: navigation, language, warm-up, and one friendly sentence where something fails."""
+
+import gc
+import logging
+import os
+import sys
+import threading
+import traceback
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+
+import streamlit as st
+
+from core.ui import url
+from core.ui.texts import LANGUAGES, Texts, pick_language
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = {"en": "English", "de": "Deutsch"}
+log = logging.getLogger("glassbox")
+
+# The only style of the frame: lines stay readable on a wide screen.
+_STYLE = "<style>[data-testid='stMainBlockContainer'] { max-width: 70rem; margin: 0 auto; }</style>"
+
+# Section, file stem (= address), icon. A new page adds one line here; it is listed once its file exists.
+PAGES = (
+    ("generate", "next_token", ":material/casino:"),
+    ("generate", "beam_search", ":material/account_tree:"),
+    ("inside", "attention", ":material/visibility:"),
+    ("inside", "context_window", ":material/width:"),
+    ("serve", "kv_cache", ":material/memory:"),
+    ("serve", "quantization", ":material/compress:"),
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page works with: its words, its language, the model."""
+
+    name: str
+    language: str
+    t: Texts
+    entered: bool  # the viewer came from another page just now
+
+    @property
+    def lm(self):
+        """The language model; raises DamagedCheckpoint where its files are broken."""
+        from core import load_model
+
+        return load_model(model_name())
+
+    def key(self, name: str) -> str:
+        """Key of a widget or of something remembered, the same in the link."""
+        return f"{self.name}_{name}"
+
+    def note(self, text: str, **values) -> None:
+        """Say in one sentence what was done with an input."""
+        st.warning(self.t(text, **values), icon=":material/info:")
+
+
+def run() -> None:
+    """Draw the frame, then the page the viewer asked for. Called by app.py only."""
+    st.set_page_config(page_title="Glassbox", page_icon=":material/deployed_code:", layout="wide")
+    st.html(_STYLE)
+    _warm_up()
+    known = _choose_language()
+    t = Texts("common", st.session_state["_language"])
+    pages = _pages(t)
+    lost = _unknown_address()
+    if lost:
+        pages[""].append(st.Page(_go_home, title=t("pages.home.title"), url_path=lost, visibility="hidden"))
+    page = st.navigation(pages, expanded=True)
+    _sidebar(t)
+    if not known:
+        st.warning(t("notes.language"), icon=":material/info:")
+    if st.session_state.pop("_lost", False) and page.url_path == "":
+        st.warning(t("notes.page"), icon=":material/info:")
+    st.session_state["_framed"] = True
+    try:
+        with friendly():
+            _header(t, page)
+            page.run()
+    finally:
+        st.session_state["_framed"] = False
+        _keep_collection_short()
+
+
+def require(name: str) -> Page:
+    """The first line of every page: its frame. A page opened without app.py starts over through it."""
+    if not st.session_state.get("_framed"):
+        st.navigation(_pages(Texts("common", LANGUAGES[0])), position="hidden")
+        st.rerun()
+    entered = st.session_state.get("_page") != name
+    st.session_state["_page"] = name
+    if entered:
+        url.forget_other_pages(name, ["home", *(stem for _, stem, _ in PAGES)])
+    language = st.session_state["_language"]
+    return Page(name, language, Texts(name, language), entered)
+
+
+def fragment(function):
+    """`st.fragment` whose errors become one sentence: decorates every experiment."""
+
+    @wraps(function)
+    def guarded(*args, **kwargs):
+        with friendly():
+            return function(*args, **kwargs)
+
+    return st.fragment(guarded)
+
+
+def run_again() -> None:
+    """Run the fragment once more, at once: one step of something that goes on until it is stopped."""
+    try:
+        st.rerun(scope="fragment")
+    except st.errors.StreamlitAPIException:  # the whole page was running, not the fragment alone
+        st.rerun()
+
+
+@contextmanager
+def friendly():
+    """No traceback for a viewer: one sentence in their language; the log gets the rest, without their text."""
+    try:
+        yield
+    except Exception as error:
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("%s\n%s", type(error).__name__, where)
+        t = Texts("common", st.session_state.get("_language", LANGUAGES[0]))
+        st.error(_sentence(t, error), icon=":material/error:")
+
+
+def sections() -> dict[str, list[tuple[str, str]]]:
+    """Section -> (stem, icon) of the pages that exist, in order."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for section, stem, icon in PAGES:
+        if (ROOT / "pages" / f"{stem}.py").exists():
+            found.setdefault(section, []).append((stem, icon))
+    return found
+
+
+def model_name() -> str:
+    """The model the pages show: `mini`, or what the environment variable GLASSBOX_MODEL names."""
+    return os.environ.get("GLASSBOX_MODEL", "mini")
+
+
+def _pages(t: Texts) -> dict:
+    """The navigation: titles follow the language, addresses do not."""
+    home = st.Page(ROOT / "pages" / "home.py", title=t("pages.home.title"), icon=":material/home:", default=True)
+    pages = {"": [home]}
+    for section, entries in sections().items():
+        pages[t(f"sections.{section}")] = [
+            st.Page(
+                ROOT / "pages" / f"{stem}.py",
+                title=t(f"pages.{stem}.title"),
+                icon=icon,
+                url_path=stem,
+                help=t(f"pages.{stem}.question"),
+            )
+            for stem, icon in entries
+        ]
+    return pages
+
+
+def _header(t: Texts, page) -> None:
+    """Title and question, drawn before the page's own imports, so that there is something to read at once."""
+    stem = page.url_path or "home"
+    if f"pages.{stem}.question" in t:
+        st.title(t(f"pages.{stem}.title"), anchor=False)
+        st.markdown(f"##### {t(f'pages.{stem}.question')}")
+
+
+def _sidebar(t: Texts) -> None:
+    with st.sidebar:
+        st.segmented_control(
+            t("language"),
+            LANGUAGES,
+            format_func=NAMES.get,
+            key="_language_choice",
+            label_visibility="collapsed",
+            required=True,
+            on_change=_language_chosen,
+        )
+        st.caption(t("model", name=model_name()))
+
+
+def _choose_language() -> bool:
+    """Settle the language: the link's, else the session's, else the browser's. False if the link's is unknown."""
+    wanted = st.query_params.get("lang")
+    before = st.session_state.get("_language")
+    language, known = pick_language(wanted or before, st.context.locale)
+    st.session_state["_language"] = st.session_state["_language_choice"] = language
+    if (wanted or before) and wanted != language:
+        st.query_params["lang"] = language  # so that the next run, and the next viewer, read the same
+    return known
+
+
+def _language_chosen() -> None:
+    st.query_params["lang"] = st.session_state["_language_choice"]
+
+
+def _unknown_address() -> str | None:
+    """The last part of the address where it names no page."""
+    asked = (st.context.url or "").split("?")[0].rstrip("/").rpartition("/")
+    if "//" not in asked[0] or asked[0].endswith(("/", ":")):
+        return None  # only a host: home
+    return asked[2] if asked[2] not in {"", *(stem for _, stem, _ in PAGES)} else None
+
+
+def _go_home() -> None:
+    st.session_state["_lost"] = True
+    st.switch_page(ROOT / "pages" / "home.py")
+
+
+def _sentence(t: Texts, error: Exception) -> str:
+    """What went wrong, for the viewer."""
+    if "core.checkpoints" in sys.modules:
+        from core.checkpoints import DamagedCheckpoint, UnknownModel
+
+        if isinstance(error, DamagedCheckpoint):
+            return t("errors.checkpoint", file=error.file)
+        if isinstance(error, UnknownModel):
+            return t("errors.model", name=model_name())
+    if isinstance(error, ValueError):
+        return t("errors.value", detail=str(error))
+    return t("errors.unexpected")
+
+
+@st.cache_resource(show_spinner=False)
+def _warm_up() -> None:
+    """Once per server: load what is heavy in the background while the first viewer reads the question."""
+    threading.Thread(target=_load_heavy_parts, daemon=True).start()
+
+
+def _load_heavy_parts() -> None:
+    import torch
+
+    torch.set_num_threads(1)  # one thread a viewer is fastest for a small model on a shared server
+    import altair  # noqa: F401
+
+    from core import load_model
+
+    try:
+        load_model(model_name()).logits([0])
+    except Exception as error:  # the page will say it; the frame must stand without a model
+        log.error("%s while warming up", type(error).__name__)
+
+
+_frozen_modules = 0
+
+
+def _keep_collection_short() -> None:
+    """Streamlit collects garbage after every run; what the imports made need not be looked through again."""
+    global _frozen_modules
+    if len(sys.modules) > _frozen_modules + 10:
+        _frozen_modules = len(sys.modules)
+        gc.collect()
+        gc.freeze()

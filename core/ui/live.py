@@ -1,0 +1,85 @@
+"""Reading a text with the model, reusing what was read before: one more token costs one step."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.decoding import generate
+from core.kv_cache import Cache
+from core.models.language_model import LanguageModel
+
+MOST_TOKENS = 3_000  # tokens whose keys and values are kept, over all viewers; about 30 kB each for `mini`
+CHUNK = 128  # tokens read at once, so that the logits of a long text never stand in memory together
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the model made of a text."""
+
+    ids: tuple[int, ...]
+    logits: Tensor  # (V,) of the token after the text
+    logprobs: Tensor  # (T,) natural log of each token's probability where it stands; the first has none: 0
+    cache: Cache  # filled with the text; never written on, see `beginning`
+
+
+def read(lm: LanguageModel, ids) -> Reading:
+    """Read `ids`; the longest beginning that was read before is taken from memory."""
+    ids = tuple(int(i) for i in ids)
+    with _lock:
+        if (lm.name, ids) in _readings:
+            _readings.move_to_end((lm.name, ids))
+            return _readings[lm.name, ids]
+        known = max((r for (name, _), r in _readings.items() if name == lm.name), key=lambda r: _shared(r.ids, ids), default=None)
+    reading = _read_on(lm, ids, known)
+    with _lock:
+        _readings[lm.name, ids] = reading
+        while len(_readings) > 1 and sum(len(r.ids) for r in _readings.values()) > MOST_TOKENS:
+            _readings.popitem(last=False)
+    return reading
+
+
+def beginning(reading: Reading, n: int, room: int = 0) -> Cache:
+    """A cache of one's own with the first `n` tokens of a reading, and room for `room` more."""
+    cache = Cache(reading.cache.config, capacity=max(n + room, 1))
+    for layer in range(reading.cache.config.n_layers if n else 0):
+        k, v = reading.cache.read(layer)
+        cache.append(k[:, :, :n], v[:, :, :n], layer)
+    return cache
+
+
+def draw(lm: LanguageModel, reading: Reading, seed: int, **settings) -> int:
+    """The next token after a reading, drawn with the settings of `distribution`.
+
+    Text and seed fix it: the number of tokens is added to the seed, so that every place draws its own.
+    """
+    n = len(reading.ids)
+    steps = generate(lm, reading.ids, 1, seed=seed + n, cache=beginning(reading, n - 1, room=1), **settings)
+    return next(steps).token
+
+
+def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> Reading:
+    # The last shared token is read anew: its logits give the probability of the first new one.
+    n = max(_shared(known.ids, ids) - 1, 0) if known else 0
+    cache = beginning(known, n, room=len(ids) - n) if n else Cache(lm.config, capacity=len(ids))
+    logprobs = [known.logprobs[: n + 1] if n else torch.zeros(1)]
+    for start in range(n, len(ids), CHUNK):
+        logits = lm.forward(torch.tensor([ids[start : start + CHUNK]]), cache)[0].float()  # (t, V)
+        following = torch.tensor(ids[start + 1 : start + CHUNK + 1], dtype=torch.long)
+        before = logits[: len(following)]
+        logprobs.append(before.gather(-1, following[:, None])[:, 0] - before.logsumexp(-1))
+    return Reading(ids, logits[-1].clone(), torch.cat(logprobs), cache)
+
+
+def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """How many tokens two texts share from the start."""
+    for i, (x, y) in enumerate(zip(a, b)):
+        if x != y:
+            return i
+    return min(len(a), len(b))
+
+
+_lock = threading.Lock()
+_readings: OrderedDict[tuple[str, tuple[int, ...]], Reading] = OrderedDict()

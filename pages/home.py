@@ -1,0 +1,5 @@
+"""The front door."""
+
+from core.ui.frame import require
+
+page = require("home")

@@ -1,0 +1,152 @@
+"""Lab: how scores become a choice. Temperature, top-k, top-p and min-p on the viewer's own text."""
+
+import streamlit as st
+
+from core.charts.distribution import distribution_chart, distribution_data, score_table
+from core.decoding import distribution, entropy_bits
+from core.ui import controls, live, panels
+from core.ui.appended import appended, set_appended
+from core.ui.frame import fragment, require, run_again
+from core.ui.live_slider import live_slider
+from core.ui.token_strip import candidates, read_tokens, token_strip
+
+SHOWN = 12  # candidates in the chart
+WRITTEN = 40  # tokens that "write on" adds
+PRESETS = {
+    "default": {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
+    "fact": {"temperature": 1.0},
+    "story": {"top_p": 0.8},
+    "repeat": {"temperature": 0.7},
+    "bytes": {"top_k": 20},
+}
+
+page = require("next_token")
+t, lm, state = page.t, page.lm, st.session_state
+LEFT, LOOKED_AT = page.key("left"), page.key("looked_at")  # tokens still to be written; the token clicked
+if page.entered:
+    state.pop(LEFT, None)
+
+
+@fragment
+def guess(prompt):
+    def answer():
+        logits = live.read(lm, prompt).logits
+        first = int(logits.argmax())
+        one, two = (float(distribution(logits, temperature)[first]) for temperature in (1, 2))
+        return "falls", {"token": lm.tokenizer.label(first), "one": one, "two": two}
+
+    panels.predict(page, ("falls", "overtaken", "rises"), answer)
+
+
+@fragment
+def experiment(prompt):
+    added = appended(page, prompt)
+    reading = live.read(lm, prompt + added)
+    text = st.container()
+    with panels.panel(page, "next", "live"):
+        side, main = st.columns([2, 5], gap="large")
+        with side:
+            chosen, seed = settings()
+        before, after = distribution(reading.logits), distribution(reading.logits, **chosen)
+        best = before.topk(SHOWN).indices
+        names = lm.tokenizer.labels(best)
+        data = distribution_data(best, names, before[best], after[best])
+        with main:
+            bars(data, added)
+        bits = {"entropy_before": float(entropy_bits(before)), "entropy_after": float(entropy_bits(after))}
+        panels.metrics(page, bits | {"kept": int((after > 0).sum())}, {"entropy_before": ".2f", "entropy_after": ".2f", "kept": ",d"})
+        panels.download(page, "distribution", lambda: data)
+    with text, panels.panel(page, "text", "live"):
+        tokens(reading, added, data)
+    scores(reading.logits, best, names, chosen["temperature"])
+    share = {"share": float(before[best[0]]), "sharp": float(distribution(reading.logits, 0.1)[best[0]])}
+    panels.takeaway(page, bits=bits["entropy_before"], choices=2 ** bits["entropy_before"], after_bits=bits["entropy_after"], token=names[0], **share)
+    panels.myth_fact(page, **share)
+    write_on(reading, added, chosen, seed)
+
+
+def settings():
+    temperature = live_slider(page, "temperature", 0.0, 2.0, 1.0, 0.05)
+    top_k = controls.slider(page, "top_k", 0, 100, 0)
+    top_p = controls.slider(page, "top_p", 0.05, 1.0, 1.0, 0.05)
+    min_p = controls.slider(page, "min_p", 0.0, 0.5, 0.0, 0.01)
+    seed = controls.number(page, "seed", 0, 9999, 0)
+    return {"temperature": temperature, "top_k": top_k or None, "top_p": top_p, "min_p": min_p}, seed
+
+
+def bars(data, added):
+    words = {name: t.plain(f"next.{name}") for name in ("before", "after", "token")}
+    key = page.key(f"bars_{len(added)}")  # a new chart for every place, so that no click is left over
+
+    def picked():
+        for row in state[key].selection.get("pick", []):
+            set_appended(page, [*added, row["id"]])
+
+    top = data.iloc[0]
+    alt = t.plain("next.alt", token=top["token"], before=float(top["before"]), after=float(top["after"]))
+    st.altair_chart(distribution_chart(data, words, page.language), key=key, on_select=picked, alt=alt)
+
+
+def tokens(reading, added, data):
+    looked_at = state.get(LOOKED_AT)
+    looked_at = looked_at if looked_at and looked_at < len(reading.ids) else None
+    strip = read_tokens(page, reading, fresh=len(added))
+    token_strip(page, "tokens", strip, t.plain("text.label"), lambda i: state.update({LOOKED_AT: i}), looked_at)
+    if looked_at:
+        st.caption(t("text.expected", **expected(reading, looked_at)))
+    st.caption(t("text.append"))
+    left = data[data["after"] > 0].head(8)
+    chips = candidates(page, left["token"], left["after"])
+    token_strip(page, "chips", chips, t.plain("text.candidates"), lambda i: set_appended(page, [*added, left["id"].iloc[i]]))
+    with st.container(horizontal=True):
+        if state.get(LEFT):
+            button("stop", ":material/stop:", added, primary=True)
+        else:
+            button("write", ":material/play_arrow:", added, WRITTEN, primary=True)
+        button("draw", ":material/casino:", added, 1)
+        button("back", ":material/undo:", added[:-1], disabled=not added)
+        button("clear", ":material/restart_alt:", [], disabled=not added)
+
+
+def button(name, icon, kept, then_write=0, primary=False, disabled=False):
+    def clicked():
+        set_appended(page, kept)
+        state[LEFT] = then_write
+
+    kind = "primary" if primary else "secondary"
+    st.button(t(f"text.{name}"), key=page.key(name), icon=icon, type=kind, on_click=clicked, disabled=disabled)
+
+
+def expected(reading, i):
+    """What stands at position i, and what the model expected there."""
+    probs = distribution(live.read(lm, reading.ids[:i]).logits)
+    token = reading.ids[i]
+    likeliest = t.join(f"{lm.tokenizer.label(n)} {t.number(float(probs[n]), '.0%')}" for n in probs.topk(3).indices)
+    share = float(probs[token])
+    return {"n": i + 1, "token": lm.tokenizer.label(token), "share": share, "rank": int((probs > share).sum()) + 1, "expected": likeliest}
+
+
+def scores(logits, best, names, temperature):
+    with panels.panel(page, "scores", "live"):
+        softmax, hardmax = distribution(logits, temperature), distribution(logits, 0)
+        table = score_table(names, logits[best], softmax[best], hardmax[best], temperature)
+        panels.table(page, "scores", table.head(6), shares=("softmax", "hardmax"))
+
+
+def write_on(reading, added, chosen, seed):
+    """One step of writing; the fragment runs again until nothing is left to write, or the viewer stops it."""
+    if state.get(LEFT) and len(reading.ids) < lm.config.context_length:
+        token = live.draw(lm, reading, seed, **chosen)
+        set_appended(page, [*added, token])
+        state[LEFT] = 0 if token == lm.tokenizer.eot else state[LEFT] - 1
+        run_again()
+
+
+above = st.container()
+controls.presets(page, PRESETS)
+prompt = controls.prompt(page)
+with above:
+    guess(prompt)
+experiment(prompt)
+panels.source(page, distribution, entropy_bits, live.read)
+panels.sources(page)
