@@ -1,0 +1,1 @@
+"""Training everything this repository ships: `python -m core.training --help`."""

@@ -1,0 +1,96 @@
+"""python -m core.training tokenizer | encode | mini | join"""
+
+import argparse
+import itertools
+import random
+from pathlib import Path
+
+TOKENIZER = Path("assets/models/mini")
+CURRICULUM_TOKENS = 90_000_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m core.training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser("tokenizer", help="train the bilingual byte-pair encoding")
+    add.add_argument("--corpus", type=Path, required=True, help="folder of SOURCE.train.txt(.xz) files")
+    add.add_argument("--out", type=Path, default=TOKENIZER / "tokenizer.tiktoken")
+    add.add_argument("--tokens", type=int, default=16_384, help="size of the vocabulary, end-of-text included")
+    add.add_argument("--megabytes", type=float, default=6.0, help="text taken from each source")
+    add = commands.add_parser("encode", help="turn corpus and curriculum into rows of token ids")
+    add.add_argument("--corpus", type=Path, required=True)
+    add.add_argument("--data", type=Path, required=True, help="where the ids go")
+    add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
+    add.add_argument("--curriculum-tokens", type=int, default=CURRICULUM_TOKENS)
+    add.add_argument("--workers", type=int, default=2)
+    add = commands.add_parser("mini", help="train the bundled model on encoded data; also under torchrun")
+    add.add_argument("--data", type=Path, required=True)
+    add.add_argument("--out", type=Path, required=True)
+    add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
+    add.add_argument("--size", choices=("mini", "tiny"), default="mini")
+    add.add_argument("--steps", type=int, help="default: every row once")
+    add.add_argument("--batch-rows", type=int, default=128)
+    add.add_argument("--learning-rate", type=float, default=1.5e-3)
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
+    add.add_argument("--split", action="store_true", help="also write the weights in pieces of 15 MiB")
+    add = commands.add_parser("join", help="put pieces of a weights file together")
+    add.add_argument("pieces", type=Path, nargs="+")
+    add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
+    args = parser.parse_args()
+    {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "join": join}[args.command](args)
+
+
+def train_tokenizer(args) -> None:
+    from core.training import bpe, curriculum
+    from core.training.corpora import SOURCES, corpus_file, read_documents
+
+    rng = random.Random(0)
+    texts, most = [], int(args.megabytes * 1e6)
+    for source in SOURCES:
+        documents = read_documents(corpus_file(args.corpus, source, "train"))
+        rng.shuffle(documents)
+        texts += _up_to(documents, most)
+    texts += _up_to(curriculum.documents(seed=1), most)
+    words = bpe.count_words(texts)
+    kept = type(words)({w: n for w, n in words.items() if n > 1})  # words seen once decide no merge
+    merges = list(bpe.train(kept, args.tokens - 257))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    bpe.save_ranks(bpe.ranks(merges), args.out)
+    print(f"{len(merges)} merges; last: {merges[-1].token!r}, {merges[-1].count} times; {args.out}")
+
+
+def _up_to(documents, most: int):
+    sizes = itertools.accumulate((len(d) for d in (kept := list(itertools.islice(documents, 400_000)))), initial=0)
+    return [d for d, before in zip(kept, sizes) if before < most]
+
+
+def encode(args) -> None:
+    from core.training.corpora import encode_all
+
+    for name, tokens in encode_all(args.corpus, args.tokenizer, args.data, args.curriculum_tokens, args.workers).items():
+        print(f"{name}: {tokens:,} tokens")
+
+
+def mini(args) -> None:
+    from core.training.loop import Recipe
+    from core.training.recipes import mini as run
+    from core.training.recipes import split_file
+
+    recipe = Recipe(batch_rows=args.batch_rows, learning_rate=args.learning_rate, seed=args.seed)
+    result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device)
+    for name in ("held_out_nats_per_token", "facts", "names", "samples"):
+        if name in result:
+            print(name, result[name])
+    if args.split:
+        split_file(args.out / "model.safetensors")
+
+
+def join(args) -> None:
+    from core.training.recipes import join_files
+
+    join_files(args.pieces, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The models this repository trains."""
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from core.checkpoints.folder import load_tokenizer, load_weights
+from core.checkpoints.llama import to_llama_config, weight_names
+from core.models.config import DecoderConfig
+from core.models.decoder import Decoder
+from core.models.language_model import LanguageModel
+from core.training import curriculum, evaluate
+from core.training.batches import plan_rows
+from core.training.loop import Recipe, train
+
+MINI = DecoderConfig(dropout=0.1)
+TINY = DecoderConfig(n_layers=2, d_model=64, n_heads=2, n_kv_heads=2, d_ff=128, head_dim=32)  # to try the recipe out
+# How often each source is seen; small sources stop helping after about six passes.
+PASSES = {"de-klexikon": 6, "de-wikipedia": 6, "en-openstax": 6, "de-novels": 4, "en-novels": 4, "en-onestop": 2}
+DISTANCES = (20, 50, 100, 200, 400)  # tokens between a name and its return
+
+
+def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_steps: int | None = None, recipe: Recipe = Recipe(), device: str | None = None) -> dict:
+    """Train, evaluate and save the bundled model; return the evaluation.
+
+    Writes model.safetensors (fp16, Hugging Face's names), config.json, training.csv and evaluation.json
+    to `out`. The weights evaluated are the ones saved, rounded to fp16.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and "LOCAL_RANK" in os.environ:
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    tokenizer = load_tokenizer(tokenizer_folder)
+    config = replace(MINI if size == "mini" else TINY, vocab_size=tokenizer.n_vocab)
+    rows = plan_rows(data, PASSES, recipe.seed, device)
+    n_steps = n_steps or len(rows.starts) // recipe.batch_rows
+    out.mkdir(parents=True, exist_ok=True)
+    network = Decoder(config).to(device)
+    records = train(network, rows, n_steps, recipe, out / "training.csv", lambda n: evaluate.held_out_losses(n, data, most_rows=48))
+    if int(os.environ.get("RANK", 0)):
+        return {}
+    save(network, out, tokenizer.eot)
+    network = load_weights(out / "model.safetensors", replace(config, dropout=0.0)).eval().to(device)
+    losses = evaluate.held_out_losses(network, data)
+    result = {
+        "command": "python -m core.training " + " ".join(sys.argv[1:]),
+        "recipe": asdict(recipe), "config": asdict(config), "passes": PASSES, "steps": n_steps,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "tokens_seen": records[-1]["tokens"], "seconds": round(records[-1]["seconds"], 1),
+        "curriculum_share": float(rows.is_curriculum.float().mean()),
+        "machine": torch.cuda.get_device_name() if device.startswith("cuda") else "CPU", "torch": torch.__version__,
+        "held_out_nats_per_token": losses,
+        "held_out_bits_per_byte": evaluate.bits_per_byte(losses, data, tokenizer),
+        "facts": evaluate.probe_scores(network, tokenizer, curriculum.probes("facts")),
+        "names": {str(d): evaluate.probe_scores(network, tokenizer, curriculum.name_probes(d))["top1"] for d in DISTANCES},
+        "samples": evaluate.samples(LanguageModel("mini", network.cpu(), tokenizer)),
+        "data_sha256": {f.name: _sha256(f) for f in sorted(data.glob("*.npy"))},
+        "weights_sha256": _sha256(out / "model.safetensors"),
+    }  # fmt: skip
+    (out / "evaluation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return result
+
+
+def save(network: Decoder, out: Path, eot: int) -> None:
+    """Write weights in fp16 under Hugging Face's names, and the config that transformers reads."""
+    ours = network.state_dict()
+    weights = {theirs: ours[name].half().cpu().contiguous() for theirs, name in weight_names(network.config).items()}
+    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "config.json").write_text(json.dumps(to_llama_config(network.config, eot), indent=1) + "\n", "utf-8")
+
+
+def split_file(file: Path, size: int = 15 << 20) -> list[Path]:
+    """Cut a file into pieces of at most `size` bytes: model.safetensors.00, .01, ..."""
+    content, pieces = file.read_bytes(), []
+    for i in range(0, len(content), size):
+        pieces.append(file.with_name(f"{file.name}.{i // size:02}"))
+        pieces[-1].write_bytes(content[i : i + size])
+    return pieces
+
+
+def join_files(pieces: list[Path], out: Path) -> None:
+    """Put the pieces of `split_file` together."""
+    out.write_bytes(b"".join(p.read_bytes() for p in sorted(pieces)))
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(np.fromfile(file, dtype=np.uint8)).hexdigest()
