@@ -53,14 +53,14 @@ def model_bars(data: pd.DataFrame, ceilings: pd.DataFrame, words: dict[str, str]
     x = alt.X("gb:Q", title=words["gigabytes"], scale=alt.Scale(domain=[0, x_max], clamp=True, nice=False))
     y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
     tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("gb:Q", title="GB", format=",.3~f"), alt.Tooltip("detail:N", title=" ")]
-    bars = alt.Chart(data).mark_bar(clip=True, cornerRadiusEnd=3).encode(x=x, y=y, color=theme.fixed_role("reused"), tooltip=tooltip)
+    bars = theme.in_role(alt.Chart(data), "reused").mark_bar(clip=True, cornerRadiusEnd=3).encode(x=x, y=y, tooltip=tooltip)
     inside = alt.datum.gb > 0.85 * x_max
     sizes = alt.Chart(data).encode(x=x, y=y, text=alt.Text("gb:Q", format=",.2~f"))
     after = sizes.transform_filter(~inside).mark_text(align="left", dx=5)
     before = sizes.transform_filter(inside).mark_text(align="right", dx=-6, color="white", fontWeight="bold")
-    lines = alt.Chart(ceilings).encode(x="gb:Q", tooltip=[alt.Tooltip("gpu:N", title=" "), alt.Tooltip("gb:Q", title="GB")])
-    rules = lines.mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(color=theme.fixed_role("computed"))
-    names = lines.mark_text(align="right", dx=-4, y=-8, fontWeight="bold").encode(text="gpu:N", color=theme.fixed_role("computed"))
+    lines = theme.in_role(alt.Chart(ceilings), "computed").encode(x="gb:Q", tooltip=[alt.Tooltip("gpu:N", title=" "), alt.Tooltip("gb:Q", title="GB")])
+    rules = lines.mark_rule(strokeDash=[5, 4], strokeWidth=2)
+    names = lines.mark_text(align="right", dx=-4, y=-8, fontWeight="bold").encode(text="gpu:N")
     return (bars + after + before + rules + names).properties(height=alt.Step(26), width="container")
 
 

@@ -28,18 +28,21 @@ PALETTES = {
 }
 
 
-def role_color(field: str = "role", labels: dict[str, str] | None = None) -> alt.Color:
-    """Colour by role; `field` holds names of ROLES. `labels` (role -> words) draws a legend on top."""
+def role_color(field: str = "role", labels: dict[str, str] | None = None, extra: tuple[str, ...] = ()) -> alt.Color:
+    """Colour by role; `field` holds names of ROLES. `labels` (role -> words) draws a legend on top.
+
+    `extra` names what has no role: it gets the colours after the four.
+    """
     legend = None
     if labels:
         words = " : ".join(f"datum.value == '{role}' ? {_quoted(text)}" for role, text in labels.items()) + " : ''"
         legend = alt.Legend(title=None, orient="top", values=list(labels), labelExpr=words, symbolType="square")
-    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(ROLES)), legend=legend)
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=[*ROLES, *extra]), legend=legend)
 
 
-def fixed_role(role: str) -> alt.ColorDatum:
-    """One role's colour for a whole layer: `.encode(color=fixed_role("computed"))`."""
-    return alt.ColorDatum(role, scale=alt.Scale(domain=list(ROLES)), legend=None)
+def in_role(chart, role: str):
+    """One role's colour for a whole layer: `in_role(alt.Chart(data), "computed").mark_bar()...`."""
+    return chart.transform_calculate(role=_quoted(role)).encode(color=role_color())
 
 
 def finish(chart, language: str = "en", height: int | None = None):

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, fixed_role
+from core.charts.theme import finish, in_role
 
 
 def axis_labels(labels: Sequence[str], longest: int = 18) -> list[str]:
@@ -27,12 +27,11 @@ def surprisal_chart(labels: Sequence[str], bits: np.ndarray, words: dict[str, st
     """
     data = pd.DataFrame({"position": np.arange(1, len(labels) + 1), "token": list(labels), "bits": np.asarray(bits, np.float32)})
     bars = (
-        alt.Chart(data)
+        in_role(alt.Chart(data), "computed")
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("position:O", title=words["position"], axis=alt.Axis(labelOverlap=True, labelAngle=0)),
             y=alt.Y("bits:Q", title=words["bits"], scale=alt.Scale(domain=[0, 16], clamp=True)),
-            color=fixed_role("computed"),
             tooltip=[
                 alt.Tooltip("token:N", title=words["token"]),
                 alt.Tooltip("bits:Q", title=words["bits"], format=".1f"),
