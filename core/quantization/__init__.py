@@ -4,6 +4,7 @@ from core.quantization.formats import FORMATS, Format
 from core.quantization.linear import QuantizedEmbedding, QuantizedLinear
 from core.quantization.model import (
     MatrixReport,
+    matrix,
     model_bytes,
     quantize_model,
     report,
@@ -20,6 +21,7 @@ __all__ = [
     "Quantized",
     "QuantizedEmbedding",
     "QuantizedLinear",
+    "matrix",
     "model_bytes",
     "quantize",
     "quantize_model",

@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from torch import nn
 
 from core.models.language_model import LanguageModel
+from core.quantization.formats import get_format
 from core.quantization.linear import QuantizedEmbedding, QuantizedLinear
 from core.quantization.quantizers import Quantized, quantize
 
@@ -51,7 +52,8 @@ def quantize_model(
             done[key] = quantize(module.weight, format, granularity, group_size)
         layer = QuantizedEmbedding if isinstance(module, nn.Embedding) else QuantizedLinear
         replace_module(network, name, layer(done[key]))
-    return replace(lm, name=f"{lm.name}-{format}", network=network)
+    scales = "" if not get_format(format).scaled else f"-{granularity}{group_size if granularity == 'group' else ''}"
+    return replace(lm, name=f"{lm.name}-{format}{scales}", network=network)
 
 
 def unpacked_model(lm: LanguageModel) -> LanguageModel:
@@ -111,6 +113,12 @@ def matrices(lm: LanguageModel, with_tied: bool = False) -> dict[str, nn.Module]
         seen.add(id(module.weight))
         found[name] = module
     return found
+
+
+def matrix(lm: LanguageModel, layer: int, part: str) -> nn.Module:
+    """One block's linear layer by its short name: q, k, v, o, gate, up or down."""
+    block = lm.network.blocks[layer]
+    return getattr(block.mlp if part in ("gate", "up", "down") else block.attn, part)
 
 
 def share_parameters(network: nn.Module) -> nn.Module:

@@ -112,6 +112,7 @@ def quantize(tensor: Tensor, format: str, granularity: str = "channel", group_si
     in a row; a row's last group may be shorter. Scales are fp32 a tensor or channel, fp16 a group.
     Symmetric: s = max|x| / format.max, x̂ = s · level. Asymmetric (int8, int4): s = (max − min) / (2^b − 1),
     code = round(x / s) + zero, with 0 always inside [min, max], so that zero stays exactly zero.
+    fp32 of a float32 tensor changes nothing and shares its memory.
     Raises ValueError for an unknown format or granularity, and for empty, infinite or NaN input.
     """
     fmt = get_format(format)
@@ -119,7 +120,7 @@ def quantize(tensor: Tensor, format: str, granularity: str = "channel", group_si
     x = tensor.detach().to(torch.float32)
     shape = tuple(x.shape)
     if not fmt.scaled:
-        codes = x.reshape(-1, shape[-1]).to(fmt.torch_dtype, copy=True)
+        codes = x.reshape(-1, shape[-1]).to(fmt.torch_dtype)
         return Quantized(format, granularity, None, shape, codes)
     group_size = group_size if granularity == "group" else None
     rows = x.reshape(-1, shape[-1])

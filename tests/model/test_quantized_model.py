@@ -58,6 +58,12 @@ def test_the_original_is_never_touched_and_the_rest_is_shared(lm):
     assert small.tokenizer is lm.tokenizer and small.config == lm.config
 
 
+def test_the_name_says_what_was_done(lm):
+    assert quantize_model(lm, "int4", "group", 32).name == "small-int4-group32"
+    assert quantize_model(lm, "nf4", "tensor").name == "small-nf4-tensor"
+    assert quantize_model(lm, "bf16", "group", 32).name == "small-bf16"  # no scales, no granularity
+
+
 def test_tied_embeddings_are_stored_once(lm):
     network = quantize_model(lm, "int8").network
     assert isinstance(network.embed, QuantizedEmbedding) and isinstance(network.unembed, QuantizedLinear)
@@ -140,5 +146,5 @@ def test_bad_requests_are_named(lm):
         quantize_model(lm, "int8", skip=("blocks.9.*",))
     with pytest.raises(ValueError, match="unknown format 'int3'"):
         quantize_model(lm, "int3")
-    with pytest.raises(ValueError, match="small-int8 is quantized already"):
+    with pytest.raises(ValueError, match="small-int8-channel is quantized already"):
         quantize_model(quantize_model(lm, "int8"), "int4")

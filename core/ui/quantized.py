@@ -1,0 +1,96 @@
+"""Quantized models for the pages: made once for all viewers, two kept at a time."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.decoding import generate
+from core.measure.weight_drift import Scores, changed_tokens, score
+from core.models.language_model import LanguageModel
+from core.quantization import FORMATS, MatrixReport, model_bytes, quantize_model, report, unpacked_model
+from core.ui import live
+from core.ui.token_strip import Token
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How weights are stored."""
+
+    format: str
+    granularity: str | None = None  # None above 8 bits: no scales there
+    group_size: int | None = None  # None unless by group
+
+    @classmethod
+    def of(cls, format: str, granularity: str, group_size: int) -> "Stored":
+        """Leaves out what makes no difference, so that equal models are kept once."""
+        if not FORMATS[format].scaled:
+            return cls(format)
+        return cls(format, granularity, group_size if granularity == "group" else None)
+
+    @property
+    def arguments(self) -> tuple[str, str, int]:
+        """For `quantize` and its kin."""
+        return self.format, self.granularity or "channel", self.group_size or 64
+
+
+@dataclass(frozen=True)
+class Small:
+    """A quantized model, unpacked again for speed, and what packing it had shown."""
+
+    lm: LanguageModel  # computes with the rounded numbers
+    report: list[MatrixReport]
+    bytes: int  # of the packed model, scales and norm gains counted
+
+
+def small_model(lm: LanguageModel, stored: Stored) -> Small:
+    """`lm` with its weights stored so; about a second when nobody asked for it lately."""
+    return _small_model(lm, lm.name, stored)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Stored: repr})
+def _small_model(_lm: LanguageModel, name: str, stored: Stored) -> Small:
+    packed = quantize_model(_lm, *stored.arguments)
+    return Small(unpacked_model(packed), report(_lm, packed), model_bytes(packed))
+
+
+def scores(lm: LanguageModel, ids) -> Scores:
+    """What a model makes of a text; kept for the next viewer who asks."""
+    return _scores(lm, lm.name, tuple(ids))
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _scores(_lm: LanguageModel, name: str, ids: tuple[int, ...]) -> Scores:
+    return score(_lm, ids)
+
+
+def written(lm: LanguageModel, ids, n: int) -> list[int]:
+    """The likeliest continuation, token by token: whatever differs, differs because of the weights."""
+    return _written(lm, lm.name, tuple(ids), n)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _written(_lm: LanguageModel, name: str, ids: tuple[int, ...], n: int) -> list[int]:
+    cache = live.beginning(live.read(_lm, ids), len(ids) - 1, room=n + 1)
+    return [step.token for step in generate(_lm, ids, n, temperature=0, cache=cache)]
+
+
+def price(lm: LanguageModel, stored: Stored, ids) -> tuple[float, float]:
+    """Bits a weight, scales counted, and perplexity on `ids` for one way to store the weights."""
+    return _price(lm, lm.name, stored, tuple(ids))
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Stored: repr})
+def _price(_lm: LanguageModel, name: str, stored: Stored, ids: tuple[int, ...]) -> tuple[float, float]:
+    small = small_model(_lm, stored)
+    weights = sum(p.numel() for p in _lm.network.parameters())
+    return 8 * small.bytes / weights, scores(small.lm, ids).perplexity
+
+
+def compared_strips(page, before: list[int], after: list[int]) -> tuple[list[Token], list[Token]]:
+    """Two texts as tokens; what has no counterpart in the other text is coloured."""
+    marks = changed_tokens(before, after)
+    label, word = page.lm.tokenizer.label, page.t.plain("says.changed")
+    return tuple(
+        [Token(label(i), 0.45 if new else None, f"{label(i)}: {word}" if new else "", state="marked" if new else "") for i, new in zip(ids, marked)]
+        for ids, marked in zip((before, after), marks)
+    )
