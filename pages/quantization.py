@@ -55,7 +55,7 @@ def experiment(prompt):
     before, after = price_of(stored, small, prompt)
     sizes("bytes", stored, lm.config, "MB")
     sizes("seventy", stored, LLAMA_3_70B, "GB", GPUS)
-    bits = 8 * small.bytes / count(matrix_shapes(lm.config))
+    bits = small.bits_per_weight
     panels.takeaway(page, bits=bits, times=32 / bits, before=before, after=after)
 
 
@@ -83,6 +83,8 @@ def comb(stored):
         st.altair_chart(charts.levels_chart(data, words, page.language), alt=alt, key=page.key("comb"))
         found = {"used": t.plain("used.value", used=histogram.used, levels=len(histogram.levels))} if stored.granularity else {}
         found |= {"zeros": histogram.zeros} if stored.granularity else {}
+        if not stored.granularity:
+            st.caption(t("comb.dense", n=2 ** FORMATS[stored.format].bits))
         panels.metrics(page, {"matrix_bits": small.bits_per_weight, "matrix_error": error} | found, {"matrix_bits": ".2f", "matrix_error": ".2%", "zeros": ".1%"})
         panels.download(page, "comb", lambda: data)
 
@@ -134,10 +136,10 @@ def price_of(stored, small, prompt):
         if not own:
             st.caption(t("heldout.source"))
         if controls.toggle(page, "compare"):
-            place, rows, words = st.empty(), [], {word: t.plain(f"price.{word}") for word in ("bits", "perplexity")}
+            place, rows, words = st.empty(), [], {word: t.plain(f"price.{word}") for word in ("perplexity", "change")}
             for name in FORMATS:
                 rows.append((name, names[name], *price(lm, Stored.of(name, *stored.arguments[1:]), ids)))
-                data = pd.DataFrame(rows, columns=["format", "name", "bits", "perplexity"])
+                data = charts.price_data(rows, page.language)
                 chart = charts.price_chart(data, stored.format, words, page.language)
                 place.altair_chart(chart, alt=t.plain("price.alt", before=before.perplexity, after=after.perplexity), key=page.key(f"price_{name}"))
             panels.download(page, "price", lambda: data)

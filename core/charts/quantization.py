@@ -111,29 +111,37 @@ def _strong(chosen: str, others: float):
     return alt.condition(alt.datum["format"] == chosen, alt.value(1.0), alt.value(others))
 
 
-def price_chart(data: pd.DataFrame, chosen: str, words: dict[str, str], language: str = "en"):
-    """Perplexity over bits a weight, one point a format; columns format, name, bits, perplexity, fp32 first.
+def price_data(rows: list[tuple[str, str, float, float]], language: str = "en") -> pd.DataFrame:
+    """Rows of (format, name, bits a weight, perplexity), FP32 first, with labels and the change against FP32."""
+    data = pd.DataFrame(rows, columns=["format", "name", "bits", "perplexity"])
+    data["change"] = data["perplexity"] / data["perplexity"].iloc[0] - 1
+    data["label"] = _labels(data["name"], data["bits"], language)
+    return data
 
-    Both axes are logarithmic; the dashed line is fp32; `chosen` is the large point. `words`: bits, perplexity.
+
+def price_chart(data: pd.DataFrame, chosen: str, words: dict[str, str], language: str = "en"):
+    """Perplexity of every format as bars of `price_data`, labelled with the change against FP32 (dashed line).
+
+    The axis ends at three times FP32's perplexity; what is worse is cut off and keeps its label.
+    `words`: perplexity, change.
     """
     reference = float(data["perplexity"].iloc[0])
-    data = data.assign(shown=[f"{name}  {_local(f'{value:.1f}', language)}" for name, value in zip(data["name"], data["perplexity"])])
-    top = max(3.0 * reference, 1.15 * float(data["perplexity"].max()))
-    x = alt.X("bits:Q", title=words["bits"], axis=alt.Axis(values=[4, 8, 16, 32], grid=False),
-              scale=alt.Scale(type="log", base=2, domain=[3.7, 46], nice=False))  # fmt: skip
-    y = alt.Y("perplexity:Q", title=words["perplexity"], axis=alt.Axis(tickCount=5, format="~s", gridOpacity=0.5),
-              scale=alt.Scale(type="log", domain=[0.9 * reference, top], nice=False))  # fmt: skip
-    line = alt.Chart(pd.DataFrame({"perplexity": [reference]})).mark_rule(strokeDash=[5, 4], stroke="currentColor", opacity=0.5).encode(y=y)
+    end = reference * min(3.0, max(1.5, 1.1 + float(data["change"].max())))
+    numbers = [f"{value:,.2f}  ({change:+.1%})" if change else f"{value:,.2f}" for value, change in zip(data["perplexity"], data["change"])]
+    data = data.assign(shown=[_local(number, language) for number in numbers], end=data["perplexity"].clip(upper=end))
+    scale = alt.Scale(domain=[0, 1.45 * end], nice=False)
+    x = alt.X("end:Q", title=words["perplexity"], scale=scale, axis=alt.Axis(tickCount=5, gridOpacity=0.5))
+    y = alt.Y("label:N", sort=list(data["label"]), title=None, axis=alt.Axis(labelFontSize=13, labelLimit=180))
     tooltip = [
-        alt.Tooltip("name:N", title=" "),
-        alt.Tooltip("bits:Q", title=words["bits"], format=".2f"),
-        alt.Tooltip("perplexity:Q", title=words["perplexity"], format=".2f"),
+        alt.Tooltip("label:N", title=" "),
+        alt.Tooltip("perplexity:Q", title=words["perplexity"], format=",.3f"),
+        alt.Tooltip("change:Q", title=words["change"], format="+.2%"),
     ]
     base = alt.Chart(data).encode(x=x, y=y, tooltip=tooltip)
-    size = alt.condition(alt.datum["format"] == chosen, alt.value(220), alt.value(80))
-    points = in_role(base, "computed").mark_point(filled=True, opacity=1).encode(size=size)
-    labels = base.mark_text(align="left", dx=9, dy=-8, fontSize=12, fill="currentColor").encode(text="shown:N")
-    return finish(line + points + labels, language, height=320)
+    bars = in_role(base, "computed").mark_bar(size=17).encode(opacity=_strong(chosen, 0.38))
+    text = base.mark_text(align="left", dx=6, fontSize=13, fill="currentColor").encode(text="shown:N", opacity=_strong(chosen, 0.75))
+    line = alt.Chart(pd.DataFrame({"end": [reference]})).mark_rule(strokeDash=[5, 4], stroke="currentColor", opacity=0.5).encode(x=x)
+    return finish(bars + line + text, language, height=27 * 8 + 60)
 
 
 def bytes_data(sizes: dict[str, Size], names: dict[str, str], weights: int, unit: str = "MB", language: str = "en") -> pd.DataFrame:
@@ -142,7 +150,7 @@ def bytes_data(sizes: dict[str, Size], names: dict[str, str], weights: int, unit
     rows = [(format, names[format], size.codes / divisor, size.scales / divisor, size.total / divisor) for format, size in sizes.items()]
     data = pd.DataFrame(rows, columns=["format", "name", "codes", "scales", "total"])
     data["bits"] = data["total"] * divisor * 8 / weights
-    data["label"] = [_local(f"{name} · {bits:.2f} bit", language) for name, bits in zip(data["name"], data["bits"])]
+    data["label"] = _labels(data["name"], data["bits"], language)
     return data
 
 
@@ -160,8 +168,15 @@ def percent(value: float, language: str) -> str:
     return _local(f"{value:.{digits}%}", language)
 
 
+def _labels(names, bits, language: str) -> list[str]:
+    """A format and its bits a weight: "INT4 · 4.50 bit"."""
+    unit = "Bit" if language == "de" else "bit"
+    return [_local(f"{name} · {number:.2f} {unit}", language) for name, number in zip(names, bits)]
+
+
 def _local(text: str, language: str) -> str:
-    return text.replace(".", ",").replace("%", "\u202f%") if language == "de" else text
+    """Number signs of the language in a text without other dots and commas."""
+    return text.translate(str.maketrans(",.", ".,")).replace("%", "\u202f%") if language == "de" else text
 
 
-__all__ = ["PARTS", "bytes_chart", "bytes_data", "error_chart", "error_data", "histogram_data", "levels_chart", "percent", "price_chart"]
+__all__ = ["PARTS", "bytes_chart", "bytes_data", "error_chart", "error_data", "histogram_data", "levels_chart", "percent", "price_chart", "price_data"]

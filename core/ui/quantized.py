@@ -7,7 +7,7 @@ import streamlit as st
 from core.decoding import generate
 from core.measure.weight_drift import Scores, changed_tokens, score
 from core.models.language_model import LanguageModel
-from core.quantization import FORMATS, MatrixReport, model_bytes, quantize_model, report, unpacked_model
+from core.quantization import FORMATS, MatrixReport, quantize_model, report, unpacked_model
 from core.ui import live
 from core.ui.token_strip import Token
 
@@ -39,7 +39,11 @@ class Small:
 
     lm: LanguageModel  # computes with the rounded numbers
     report: list[MatrixReport]
-    bytes: int  # of the packed model, scales and norm gains counted
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits of codes and scales a weight, over all matrices."""
+        return 8 * sum(row.bytes_after for row in self.report) / sum(row.shape[0] * row.shape[1] for row in self.report)
 
 
 def small_model(lm: LanguageModel, stored: Stored) -> Small:
@@ -50,7 +54,7 @@ def small_model(lm: LanguageModel, stored: Stored) -> Small:
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Stored: repr})
 def _small_model(_lm: LanguageModel, name: str, stored: Stored) -> Small:
     packed = quantize_model(_lm, *stored.arguments)
-    return Small(unpacked_model(packed), report(_lm, packed), model_bytes(packed))
+    return Small(unpacked_model(packed), report(_lm, packed))
 
 
 def scores(lm: LanguageModel, ids) -> Scores:
@@ -82,8 +86,7 @@ def price(lm: LanguageModel, stored: Stored, ids) -> tuple[float, float]:
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Stored: repr})
 def _price(_lm: LanguageModel, name: str, stored: Stored, ids: tuple[int, ...]) -> tuple[float, float]:
     small = small_model(_lm, stored)
-    weights = sum(p.numel() for p in _lm.network.parameters())
-    return 8 * small.bytes / weights, scores(small.lm, ids).perplexity
+    return small.bits_per_weight, scores(small.lm, ids).perplexity
 
 
 def compared_strips(page, before: list[int], after: list[int]) -> tuple[list[Token], list[Token]]:

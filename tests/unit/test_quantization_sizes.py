@@ -1,0 +1,153 @@
+"""Bytes by arithmetic, histograms of levels, and what a comparison of two models measures."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.measure.weight_drift import agreement, changed_tokens, next_token_kl, score
+from core.models import Decoder, DecoderConfig, LanguageModel
+from core.quantization import FORMATS, GRANULARITIES, matrix, quantize, quantize_model
+from core.quantization.histogram import level_histogram
+from core.quantization.model import matrices
+from core.quantization.sizes import LLAMA_3_70B, count, matrix_shapes, stored_size
+
+
+def bell(rows=64, columns=256, seed=0):
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)) * 0.05
+
+
+# ---- sizes ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+@pytest.mark.parametrize("shape", [(3, 64), (5, 33), (1, 7)])
+def test_arithmetic_is_what_is_really_held(format, granularity, shape):
+    held = quantize(torch.randn(shape), format, granularity, 32)
+    size = stored_size([shape, shape], format, granularity, 32)
+    assert size.total == 2 * held.bytes and size.scales == 2 * held.scale_bytes
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_shapes_are_those_of_the_network(tied):
+    config = DecoderConfig(n_layers=2, d_model=16, n_heads=4, n_kv_heads=2, d_ff=24, vocab_size=50, head_dim=4, tied_embeddings=tied)
+    lm = LanguageModel("small", Decoder(config), None)
+    network = [tuple(module.weight.shape) for module in matrices(lm).values()]
+    assert sorted(matrix_shapes(config)) == sorted(network)
+
+
+def test_seventy_billion_weights():
+    shapes = matrix_shapes(LLAMA_3_70B)
+    assert count(shapes) == 80 * (2 * 8192**2 + 2 * 1024 * 8192 + 3 * 28672 * 8192) + 2 * 128256 * 8192
+    assert count(shapes) == pytest.approx(70.6e9, rel=2e-3)
+    gigabytes = {name: stored_size(shapes, name, "tensor").total / 1e9 for name in FORMATS}
+    rule_of_thumb = {"fp32": 280, "fp16": 140, "bf16": 140, "fp8_e4m3": 70, "fp8_e5m2": 70, "int8": 70, "int4": 35, "nf4": 35}
+    assert gigabytes == pytest.approx(rule_of_thumb, rel=0.01)
+
+
+@pytest.mark.parametrize(("format", "group_size", "bits"), [("int4", 32, 4.5), ("int8", 32, 8.5), ("nf4", 64, 4.25), ("int4", 128, 4.125)])
+def test_bits_a_weight_of_groups(format, group_size, bits):
+    shapes = matrix_shapes(LLAMA_3_70B)
+    assert 8 * stored_size(shapes, format, "group", group_size).total / count(shapes) == bits
+
+
+# ---- histogram --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_histogram_counts_every_weight_once(format, granularity):
+    weight = bell()
+    h = level_histogram(weight, quantize(weight, format, granularity, 32))
+    width = h.centers[1] - h.centers[0]
+    assert h.density.sum() * width == pytest.approx(1.0, abs=2e-3)
+    if FORMATS[format].scaled:
+        assert h.share.sum() == pytest.approx(1.0, abs=1e-5)
+        assert h.levels[0] == -1.0 and h.levels[-1] == 1.0 and (np.diff(h.levels) > 0).all()
+    else:
+        assert len(h.levels) == 0
+
+
+def test_levels_and_shares_by_hand():
+    weight = torch.tensor([[7.0, 3.2, 2.9, 0.4, -0.4, -7.0, 0.0, 1.0]])
+    h = level_histogram(weight, quantize(weight, "int4", "tensor"))
+    assert h.levels.tolist() == pytest.approx([i / 7 for i in range(-7, 8)])
+    found = {round(level * 7): share * 8 for level, share in zip(h.levels, h.share) if share}
+    assert found == pytest.approx({-7: 1, 0: 3, 1: 1, 3: 2, 7: 1})
+    assert h.used == 5 and h.zeros == pytest.approx(3 / 8)
+
+
+def test_odd_rows_do_not_count_the_padding():
+    weight = bell(5, 33)
+    h = level_histogram(weight, quantize(weight, "int4", "group", 32))
+    zeros = (quantize(weight, "int4", "group", 32).dequantize() == 0).float().mean()
+    assert h.zeros == pytest.approx(float(zeros))
+
+
+def test_finer_scales_use_the_axis_better():
+    weight = bell()
+    weight[3, 5] = 2.0  # one outlier, forty times the rest
+
+    def spread(granularity):
+        h = level_histogram(weight, quantize(weight, "int4", granularity, 32))
+        return math.sqrt((h.density * h.centers**2).sum() / h.density.sum())
+
+    assert spread("group") > spread("channel") > 5 * spread("tensor")
+    assert level_histogram(weight, quantize(weight, "int4", "tensor")).zeros > 0.9
+
+
+def test_a_tooth_is_as_high_as_the_curve():
+    weight = bell(512, 512)
+    for format in ("int8", "int4", "nf4", "fp8_e4m3", "fp8_e5m2"):
+        h = level_histogram(weight, quantize(weight, format, "channel"))
+        inside = np.abs(h.levels) < 0.4
+        curve = np.interp(h.levels, h.centers, h.density)
+        assert np.abs(h.level_density - curve)[inside].max() < 0.06 * h.density.max()
+
+
+# ---- what changes in the predictions ----------------------------------------------------------------------
+
+
+def test_score_is_the_mean_surprise(tiny):
+    ids = list(b"Anna's dog is called Bello. " * 6)[:150]  # longer than one chunk
+    scores = score(tiny, ids)
+    logits = tiny.logits(ids)
+    nll = torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids[1:]), reduction="none")
+    torch.testing.assert_close(scores.nll, nll, rtol=1e-4, atol=1e-4)
+    assert torch.equal(scores.top, logits.argmax(-1))
+    assert scores.perplexity == pytest.approx(math.exp(float(nll.mean())), rel=1e-4)
+    with pytest.raises(ValueError, match="needs at least 2 tokens, got 1"):
+        score(tiny, ids[:1])
+
+
+def test_fewer_bits_stray_further(tiny):
+    ids = list(b"The capital of France is")
+    before, logits = score(tiny, ids), tiny.logits(ids)[-1]
+
+    def drift(format):
+        small = quantize_model(tiny, format, "group", 32)
+        return next_token_kl(logits, small.logits(ids)[-1]), agreement(before, score(small, ids))
+
+    assert drift("fp32") == (0.0, 1.0)
+    kl = [drift(format)[0] for format in ("fp16", "int8", "int4")]
+    assert 0 <= kl[0] < kl[1] < kl[2]
+    assert drift("int8")[1] >= drift("int4")[1]
+
+
+def test_kl_by_hand():
+    p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75])
+    expected = 0.5 * math.log(2) + 0.5 * math.log(2 / 3)
+    assert next_token_kl(p.log(), q.log() + 3.0) == pytest.approx(expected, rel=1e-5)  # logits may be shifted
+
+
+def test_changed_tokens():
+    assert changed_tokens([1, 2, 3, 4], [1, 9, 3, 4, 5]) == ([False, True, False, False], [False, True, False, False, True])
+    assert changed_tokens([1, 2], [1, 2]) == ([False, False], [False, False])
+    assert changed_tokens([], [3]) == ([], [True])
+
+
+def test_matrix_by_its_short_name(tiny):
+    for part, module in (("q", "attn.q"), ("o", "attn.o"), ("gate", "mlp.gate"), ("down", "mlp.down")):
+        assert matrix(tiny, 1, part) is tiny.network.get_submodule(f"blocks.1.{module}")
