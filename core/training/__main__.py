@@ -1,7 +1,6 @@
 """python -m core.training tokenizer | encode | mini | join"""
 
 import argparse
-import itertools
 import random
 from pathlib import Path
 
@@ -60,9 +59,15 @@ def train_tokenizer(args) -> None:
     print(f"{len(merges)} merges; last: {merges[-1].token!r}, {merges[-1].count} times; {args.out}")
 
 
-def _up_to(documents, most: int):
-    sizes = itertools.accumulate((len(d) for d in (kept := list(itertools.islice(documents, 400_000)))), initial=0)
-    return [d for d, before in zip(kept, sizes) if before < most]
+def _up_to(documents, most: int) -> list[str]:
+    """The first documents that together have about `most` signs."""
+    kept, length = [], 0
+    for document in documents:
+        kept.append(document)
+        length += len(document)
+        if length >= most:
+            break
+    return kept
 
 
 def encode(args) -> None:
