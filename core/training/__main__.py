@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 TOKENIZER = Path("assets/models/mini")
-CURRICULUM_TOKENS = 90_000_000
+CURRICULUM_TOKENS = 110_000_000
 
 
 def main() -> None:

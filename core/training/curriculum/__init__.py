@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from core.training.curriculum import definitions, facts, lists, openings, parallel, stories
 
 # Generator and its share of the documents; stories are longest, so fewer of them make as much text.
-MIXTURE = {facts.documents: 80, stories.documents: 13, lists.documents: 18, definitions.documents: 8, openings.documents: 7, parallel.documents: 7}
+MIXTURE = {facts.documents: 120, stories.documents: 13, lists.documents: 18, definitions.documents: 8, openings.documents: 7, parallel.documents: 7}
 
 
 @dataclass(frozen=True)

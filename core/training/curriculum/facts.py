@@ -77,7 +77,7 @@ def _weighted(rng: random.Random, language: str) -> Relation:
 
 @lru_cache(maxsize=None)
 def _weights(language: str) -> tuple[float, ...]:
-    return tuple(8 + len(r.rows) * (1.5 if r.name == "capital" else 1) for r in relations(language))
+    return tuple(30 + len(r.rows) * (1.5 if r.name == "capital" else 1) for r in relations(language))
 
 
 def _tables(language: str) -> list[Relation]:
@@ -89,7 +89,7 @@ def _tables(language: str) -> list[Relation]:
         if table.get("both"):
             pairs += [(y, x) for x, y in pairs]
         rows = tuple({"x": x, "X": x[0].upper() + x[1:], "y": y, "v": verbs.get(x, "")} for x, y in pairs)
-        found.append(Relation(name, rows, tuple(table["train"]), tuple(table["held"])))
+        found.append(Relation(name, rows, tuple(table["train"]), tuple(table["held"]), _PREFIXES[language]))
     return found
 
 
@@ -135,6 +135,10 @@ def english_country(name: str) -> dict[str, str]:
     return {"x": name, "X": name[0].upper() + name[1:], "land": name, "gen": name}
 
 
+_PREFIXES = {
+    "de": ("", "", "", "", "Im Heft steht: ", "Tom sagt: ", "Ein Satz zum Lernen: ", "Heute lernen wir: ", "Das ist bekannt: "),
+    "en": ("", "", "", "", "The notebook says: ", "Tom says: ", "A sentence to learn: ", "Today we learn: ", "This is well known: "),
+}
 _WORDS = {
     "de": "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig".split(),
     "en": "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split(),
@@ -155,8 +159,8 @@ def _arithmetic(language: str) -> list[Relation]:
     products = [(f"{words[a]} {times} {words[b]}", words[a * b]) for a in range(1, 11) for b in range(1, 11) if a * b <= 20]
     after = [(words[n], words[n + 1]) for n in range(20)]
     follow = {
-        "de": (("Nach {x} kommt {y}.", "Beim Zählen folgt auf {x} die Zahl {y}.", "Welche Zahl kommt nach {x}? Nach {x} kommt {y}."), ("Wir zählen: Nach {x} kommt {y}.", "Die nächste Zahl nach {x} ist {y}.")),
-        "en": (("After {x} comes {y}.", "When we count, {x} is followed by the number {y}.", "Which number comes after {x}? After {x} comes {y}."), ("We count: after {x} comes {y}.", "The next number after {x} is {y}.")),
+        "de": (("Nach {x} kommt {y}.", "Die Zahl nach {x} ist {y}.", "Gleich nach {x} kommt {y}.", "Zählen: Nach {x} kommt {y}.", "Die folgende Zahl nach {x} ist {y}.", "Beim Zählen folgt auf {x} die Zahl {y}.", "Welche Zahl kommt nach {x}? Nach {x} kommt {y}."), ("Wir zählen: Nach {x} kommt {y}.", "Die nächste Zahl nach {x} ist {y}.")),
+        "en": (("After {x} comes {y}.", "The number after {x} is {y}.", "Right after {x} comes {y}.", "Counting: after {x} comes {y}.", "The following number after {x} is {y}.", "When we count, {x} is followed by the number {y}.", "Which number comes after {x}? After {x} comes {y}."), ("We count: after {x} comes {y}.", "The next number after {x} is {y}.")),
     }[language]  # fmt: skip
     return [
         Relation("sum", _xy(sums), train, held),
