@@ -6,6 +6,7 @@ from core.charts.distribution import distribution_chart, distribution_data, scor
 from core.decoding import distribution, entropy_bits
 from core.ui import controls, live, panels
 from core.ui.appended import appended, set_appended
+from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
 from core.ui.live_slider import live_slider
 from core.ui.token_strip import candidates, read_tokens, token_strip
@@ -50,7 +51,7 @@ def experiment(prompt):
         before, after = distribution(reading.logits), distribution(reading.logits, **chosen)
         best = before.topk(SHOWN).indices
         names = lm.tokenizer.labels(best)
-        data = distribution_data(best, names, before[best], after[best])
+        data = distribution_data(best, names, before[best], after[best], page.language)
         with main:
             bars(data, added)
         bits = {"entropy_before": float(entropy_bits(before)), "entropy_after": float(entropy_bits(after))}
@@ -76,15 +77,10 @@ def settings():
 
 def bars(data, added):
     words = {name: t.plain(f"next.{name}") for name in ("before", "after", "token")}
-    key = page.key(f"bars_{len(added)}")  # a new chart for every place, so that no click is left over
-
-    def picked():
-        for row in state[key].selection.get("pick", []):
-            set_appended(page, [*added, row["id"]])
-
     top = data.iloc[0]
     alt = t.plain("next.alt", token=top["token"], before=float(top["before"]), after=float(top["after"]))
-    st.altair_chart(distribution_chart(data, words, page.language), key=key, on_select=picked, alt=alt)
+    spec = distribution_chart(SHOWN, **words, language=page.language)
+    draw(page, f"bars_{len(added)}", spec, data, alt, on_pick=lambda row: set_appended(page, [*added, row["id"]]))
 
 
 def tokens(reading, added, data):

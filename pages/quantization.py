@@ -12,6 +12,7 @@ from core.quantization.formats import encode_float
 from core.quantization.histogram import level_histogram
 from core.quantization.sizes import LLAMA_3_70B, count, matrix_shapes, stored_size
 from core.ui import controls, live, panels
+from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.quantized import Stored, compared_strips, price, scores, small_model, written
 from core.ui.token_strip import token_strip
@@ -112,10 +113,10 @@ def says(prompt, small):
         logits = live.read(lm, prompt).logits, live.read(small.lm, prompt).logits
         before, after = (distribution(scored) for scored in logits)
         best = (before + after).topk(SHOWN).indices
-        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
+        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best], page.language)
         words = {word: t.plain(f"says.{word}") for word in ("before", "after", "token")}
         alt = t.plain("says.alt", token=lm.tokenizer.label(before.argmax()), before=float(before.max()), after=float(after[before.argmax()]))
-        st.altair_chart(distribution_chart(data, words, page.language), alt=alt, key=page.key("next"))
+        draw(page, "next", distribution_chart(SHOWN, **words, language=page.language), data, alt)
         texts = written(lm, prompt, WRITTEN), written(small.lm, prompt, WRITTEN)
         for word, column, strip in zip(("before", "after"), st.columns(2, gap="large"), compared_strips(page, *texts)):
             with column:

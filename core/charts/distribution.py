@@ -6,57 +6,56 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, role_color
+from core.charts.theme import finish, role_color, spec
 from core.charts.tokens import axis_labels
 
 ROW = 27  # pixels a candidate
 
 
-def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray) -> pd.DataFrame:
-    """One row a candidate, in the order given: probabilities before and after, both (n,)."""
+def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, language: str = "en") -> pd.DataFrame:
+    """One row a candidate, in the order given: probabilities before and after, both (n,), and how the second is written."""
+    after = np.asarray(after, np.float32)
     return pd.DataFrame(
         {
             "id": np.asarray(ids, np.int32),
             "token": list(labels),
             "before": np.asarray(before, np.float32),
-            "after": np.asarray(after, np.float32),
+            "after": after,
+            "label": axis_labels(labels),
+            "written": [_percent(p, language) for p in after],
         }
     )
 
 
-def distribution_chart(data: pd.DataFrame, words: dict[str, str], language: str = "en"):
+@spec
+def distribution_chart(rows: int, before: str, after: str, token: str, language: str = "en"):
     """Bars of `distribution_data`: a wide grey one behind (before), a hot one in front (after).
 
-    The axis always runs from 0 to 100 %, so that change is seen. `words` says what before, after and
-    token are called. A click on a row selects its id in the selection `pick`.
+    The axis always runs from 0 to 100 %, so that change is seen. `before`, `after` and `token` are the
+    words for them. A click on a row selects its id in the selection `pick`.
     """
-    data = data.assign(label=axis_labels(data["token"]), end=data[["before", "after"]].max(axis=1))
-    data["shown"] = [_percent(p, language) for p in data["after"]]
     pick = alt.selection_point(name="pick", fields=["id"], on="click", empty=False)
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelFontSize=14))
-    axis = alt.Axis(format=".0%", tickCount=5, values=[0, 0.25, 0.5, 0.75, 1], gridOpacity=0.5)
-    x = {"scale": alt.Scale(domain=[0, 1.1], nice=False), "title": None}
+    scale = alt.Scale(domain=[0, 1.12], nice=False)
+    axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title=None)
     tooltip = [
-        alt.Tooltip("token:N", title=words["token"]),
-        alt.Tooltip("before:Q", title=words["before"], format=".2%"),
-        alt.Tooltip("after:Q", title=words["after"], format=".2%"),
+        alt.Tooltip("token:N", title=token),
+        alt.Tooltip("before:Q", title=before, format=".2%"),
+        alt.Tooltip("after:Q", title=after, format=".2%"),
     ]
-    base = alt.Chart(data).encode(y=y, tooltip=tooltip)
-    legend = {"computed": words["after"], "dropped": words["before"]}
-    behind = (
-        base.transform_calculate(role="'dropped'")
-        .mark_bar(size=18, opacity=0.55, cornerRadiusEnd=4)
-        .encode(x=alt.X("before:Q", axis=axis, **x), color=role_color(labels=legend))
+    labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14)
+    base = alt.Chart().encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
+    color = role_color(labels={"computed": after, "dropped": before})
+    behind = base.transform_calculate(role="'dropped'").mark_bar(size=19, opacity=0.5, cornerRadiusEnd=4)
+    front = base.transform_calculate(role="'computed'").mark_bar(size=9, cornerRadiusEnd=4)
+    share = base.transform_calculate(end="max(datum.before, datum.after)").mark_text(align="left", dx=6, fontSize=13, fill="currentColor")
+    row = base.mark_bar(size=ROW, opacity=0, cursor="pointer")  # invisible, but it makes the whole row clickable
+    layers = alt.layer(
+        behind.encode(x=alt.X("before:Q", scale=scale, axis=axis), color=color),
+        front.encode(x=alt.X("after:Q", scale=scale, axis=axis), color=color),
+        share.encode(x=alt.X("end:Q", scale=scale, axis=axis), text="written:N"),
+        row.encode(x=alt.datum(0), x2=alt.datum(1.12)).add_params(pick),
     )
-    front = (
-        base.transform_calculate(role="'computed'")
-        .mark_bar(size=9, cornerRadiusEnd=4)
-        .encode(x=alt.X("after:Q", **x), color=role_color(labels=legend))
-    )
-    share = base.mark_text(align="left", dx=6, fontSize=13, fill="currentColor").encode(x=alt.X("end:Q", **x), text="shown:N")
-    # An invisible bar over the whole row makes all of it clickable.
-    row = base.mark_bar(size=ROW, opacity=0, cursor="pointer").encode(x=alt.datum(0), x2=alt.datum(1.1)).add_params(pick)
-    return finish(behind + front + share + row, language, height=ROW * len(data) + 46)
+    return finish(layers, language, height=ROW * rows + 50)
 
 
 def score_table(labels: Sequence[str], logits: np.ndarray, softmax: np.ndarray, hardmax: np.ndarray, temperature: float) -> pd.DataFrame:

@@ -9,6 +9,10 @@ The four are the first four categorical colours of the theme, so an Altair chart
 browser picks the shade for light or dark. Plotly figures that need fixed colours take `PALETTES`.
 """
 
+import json
+from collections.abc import Callable
+from functools import cache, wraps
+
 import altair as alt
 
 ROLES = ("computed", "reused", "dropped", "paged")
@@ -26,6 +30,25 @@ PALETTES = {
         "diverging": ["#8cc8f5", "#5ba6e0", "#3a7fb8", "#2b5a83", "#263847", "#43342a", "#7a4a24", "#b5672a", "#e58b42", "#ffc08a"],
     },
 }
+
+
+def spec(function: Callable[..., alt.TopLevelMixin]) -> Callable[..., dict]:
+    """Decorates a function that builds a chart without data: its Vega-Lite spec is made once for each set of arguments.
+
+    Building and checking a chart takes Altair up to 100 ms, handing new data to a finished one under 5. So charts
+    that follow a finger are written this way, all encodings with their type (":Q"), and drawn by
+    `core.ui.charts.draw(page, name, spec, data, alt)`. Arguments are numbers and strings: words, sizes, limits.
+    """
+
+    @cache  # bounded by the words and sizes of the pages, never by what a viewer types
+    def written(*args, **kwargs) -> str:
+        return json.dumps(function(*args, **kwargs).to_dict())
+
+    @wraps(function)
+    def fresh(*args, **kwargs) -> dict:
+        return json.loads(written(*args, **kwargs))
+
+    return fresh
 
 
 def role_color(field: str = "role", labels: dict[str, str] | None = None, extra: tuple[str, ...] = ()) -> alt.Color:
@@ -49,8 +72,9 @@ def finish(chart, language: str = "en", height: int | None = None):
     """What every chart gets last: no frame, the language's number signs, a height that does not jump."""
     if height is not None:
         chart = chart.properties(height=height)
-    chart = chart.configure_view(strokeWidth=0).configure_axis(domain=False, ticks=False, labelPadding=6)
-    return chart.configure(locale={"number": _GERMAN_NUMBERS}) if language == "de" else chart
+    if language == "de":
+        chart = chart.configure(locale=alt.Locale(number=alt.NumberLocale(**_GERMAN_NUMBERS)))
+    return chart.configure_view(strokeWidth=0).configure_axis(domain=False, ticks=False, labelPadding=6)
 
 
 _GERMAN_NUMBERS = {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", " €"], "percent": "\u202f%"}

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role
+from core.charts.theme import finish, in_role, spec
 
 
 def axis_labels(labels: Sequence[str], longest: int = 18) -> list[str]:
@@ -20,22 +20,19 @@ def axis_labels(labels: Sequence[str], longest: int = 18) -> list[str]:
     return unique
 
 
-def surprisal_chart(labels: Sequence[str], bits: np.ndarray, words: dict[str, str], language: str = "en"):
-    """How surprising each token was: bars (n,) in bits along the text.
+def surprisal_data(labels: Sequence[str], logprobs: np.ndarray) -> pd.DataFrame:
+    """One row a token from its log-probability (n,), natural log: position and bits = -log2 p."""
+    bits = -np.asarray(logprobs, np.float32) / np.log(2)
+    return pd.DataFrame({"position": np.arange(1, len(labels) + 1), "token": list(labels), "bits": bits})
 
-    `words` names the axes and tooltip rows: position, token, bits.
-    """
-    data = pd.DataFrame({"position": np.arange(1, len(labels) + 1), "token": list(labels), "bits": np.asarray(bits, np.float32)})
-    bars = (
-        in_role(alt.Chart(data), "computed")
-        .mark_bar(cornerRadiusEnd=2)
-        .encode(
-            x=alt.X("position:O", title=words["position"], axis=alt.Axis(labelOverlap=True, labelAngle=0)),
-            y=alt.Y("bits:Q", title=words["bits"], scale=alt.Scale(domain=[0, 16], clamp=True)),
-            tooltip=[
-                alt.Tooltip("token:N", title=words["token"]),
-                alt.Tooltip("bits:Q", title=words["bits"], format=".1f"),
-            ],
-        )
+
+@spec
+def surprisal_chart(position: str, token: str, bits: str, language: str = "en"):
+    """How surprising each token of `surprisal_data` was, along the text; the arguments are the words for them."""
+    bars = in_role(alt.Chart(), "computed").mark_bar(cornerRadiusEnd=2)
+    bars = bars.encode(
+        x=alt.X("position:O", title=position, axis=alt.Axis(labelOverlap=True, labelAngle=0)),
+        y=alt.Y("bits:Q", title=bits, scale=alt.Scale(domain=[0, 16], clamp=True)),
+        tooltip=[alt.Tooltip("token:N", title=token), alt.Tooltip("bits:Q", title=bits, format=".1f")],
     )
     return finish(bars, language, height=160)

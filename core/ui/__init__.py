@@ -11,6 +11,7 @@ put its words into assets/texts/{en,de}/<topic>.toml, and add one line to PAGES 
     from core.charts.distribution import distribution_chart, distribution_data
     from core.decoding import distribution
     from core.ui import controls, live, panels
+    from core.ui.charts import draw
     from core.ui.frame import fragment, require
     from core.ui.live_slider import live_slider
     from core.ui.token_strip import read_tokens, token_strip
@@ -32,7 +33,8 @@ put its words into assets/texts/{en,de}/<topic>.toml, and add one line to PAGES 
             best = before.topk(10).indices
             data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
             words = {name: t.plain(f"sure.{name}") for name in ("before", "after", "token")}
-            st.altair_chart(distribution_chart(data, words, page.language), alt=t.plain("sure.alt", share=float(after.max())))
+            spec = distribution_chart(10, **words, language=page.language)          # @spec: built once, data comes now
+            draw(page, "bars", spec, data, alt=t.plain("sure.alt", share=float(after.max())))
             token_strip(page, "text", read_tokens(page, reading), t.plain("sure.strip"), on_click=lambda i: None)
             panels.download(page, "sure", lambda: data)                             # every chart's data as CSV
         panels.takeaway(page, share=float(after.max()))                             # text takeaway: "... {share:.0%} ..."

@@ -18,13 +18,13 @@ MOST_SIGNS = 100_000
 def slider(page, name: str, low, high, default, step=None, format: str | None = None):
     """A number on a scale; reports on release (see live_slider for one that follows the finger)."""
     _check_link(page, name, low, high, default)
-    return st.slider(value=_unset(page, name, default), min_value=low, max_value=high, step=step, format=format, **_common(page, name))
+    return st.slider(min_value=low, max_value=high, step=step, format=format, **_common(page, name, default))
 
 
 def number(page, name: str, low, high, default, step=1):
     """A number to type."""
     _check_link(page, name, low, high, default)
-    return st.number_input(value=_unset(page, name, default), min_value=low, max_value=high, step=step, **_common(page, name))
+    return st.number_input(min_value=low, max_value=high, step=step, **_common(page, name, default))
 
 
 def toggle(page, name: str, default: bool = False) -> bool:
@@ -32,7 +32,7 @@ def toggle(page, name: str, default: bool = False) -> bool:
     raw = st.query_params.get(page.key(name))
     if raw is not None and page.key(name) not in st.session_state and raw.lower() not in ("true", "false"):
         _reset(page, name, raw, default)
-    return st.toggle(value=_unset(page, name, default), **_common(page, name))
+    return st.toggle(**_common(page, name, default))
 
 
 def select(page, name: str, options: Sequence, default):
@@ -43,6 +43,25 @@ def select(page, name: str, options: Sequence, default):
 def segmented(page, name: str, options: Sequence, default):
     """One of two to five, all visible."""
     return _choice(st.segmented_control, page, name, options, default, required=True)
+
+
+def several(page, name: str, options: Sequence, default: Sequence) -> list:
+    """Any number of a few, all visible; the link holds them separated by commas."""
+    key = page.key(name)
+    by_text = {str(option): option for option in options}
+    url.seed(page, name, list(default), lambda raw: [_known(by_text, text) for text in raw.split(",") if text])
+    chosen = st.pills(
+        page.t(f"{name}.label"),
+        options,
+        format_func=lambda option: page.t.maybe(f"{name}.options.{option}") or str(option),
+        key=key,
+        help=page.t.maybe(f"{name}.help"),
+        selection_mode="multi",
+        persist_state="session",
+    )
+    chosen = [option for option in options if option in chosen]
+    url.share(page, name, None if chosen == list(default) else ",".join(map(str, chosen)))
+    return chosen
 
 
 def set_value(page, name: str, value) -> None:
@@ -137,19 +156,15 @@ def _known(by_text: dict, raw: str):
     return by_text[raw]
 
 
-def _common(page, name: str) -> dict:
+def _common(page, name: str, default) -> dict:
     return {
         "label": page.t(f"{name}.label"),
         "help": page.t.maybe(f"{name}.help"),
         "key": page.key(name),
+        "value": default,  # what the link leaves out; presets set the session (see .streamlit/config.toml)
         "bind": "query-params",
         "persist_state": "session",
     }
-
-
-def _unset(page, name: str, default):
-    """The default, unless the session holds a value: a widget takes only one of the two."""
-    return st.session_state.get(page.key(name), default)
 
 
 def _check_link(page, name: str, low, high, default) -> None:
@@ -190,4 +205,4 @@ def _preset_of(page, text: str | None, language: str) -> str | None:
     return next((name for name in page.t.group("presets") if words.get(f"presets.{name}.prompt") == text), None)
 
 
-__all__ = ["LANGUAGES", "clean", "number", "presets", "prompt", "segmented", "select", "set_value", "slider", "toggle"]
+__all__ = ["LANGUAGES", "clean", "number", "presets", "prompt", "segmented", "select", "set_value", "several", "slider", "toggle"]

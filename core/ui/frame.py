@@ -17,6 +17,7 @@ from core.ui import url
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / "pages" / "home.py"
 NAMES = {"en": "English", "de": "Deutsch"}
 log = logging.getLogger("glassbox")
 
@@ -61,7 +62,7 @@ class Page:
 
 def run() -> None:
     """Draw the frame, then the page the viewer asked for. Called by app.py only."""
-    st.set_page_config(page_title="Glassbox", page_icon=":material/deployed_code:", layout="wide")
+    st.set_page_config(page_title="Glassbox", page_icon=ROOT / "assets" / "icon.svg", layout="wide")
     st.html(_STYLE)
     _warm_up()
     known = _choose_language()
@@ -69,12 +70,12 @@ def run() -> None:
     pages = _pages(t)
     lost = _unknown_address()
     if lost:
-        pages[""].append(st.Page(_go_home, title=t("pages.home.title"), url_path=lost, visibility="hidden"))
+        pages[""].append(st.Page(HOME, title=t("pages.home.title"), url_path=lost, visibility="hidden"))
     page = st.navigation(pages, expanded=True)
     _sidebar(t)
     if not known:
         st.warning(t("notes.language"), icon=":material/info:")
-    if st.session_state.pop("_lost", False) and page.url_path == "":
+    if lost and page.url_path == lost:
         st.warning(t("notes.page"), icon=":material/info:")
     st.session_state["_framed"] = True
     try:
@@ -146,7 +147,7 @@ def model_name() -> str:
 
 def _pages(t: Texts) -> dict:
     """The navigation: titles follow the language, addresses do not."""
-    home = st.Page(ROOT / "pages" / "home.py", title=t("pages.home.title"), icon=":material/home:", default=True)
+    home = st.Page(HOME, title=t("pages.home.title"), icon=":material/home:", default=True)
     pages = {"": [home]}
     for section, entries in sections().items():
         pages[t(f"sections.{section}")] = [
@@ -164,7 +165,7 @@ def _pages(t: Texts) -> dict:
 
 def _header(t: Texts, page) -> None:
     """Title and question, drawn before the page's own imports, so that there is something to read at once."""
-    stem = page.url_path or "home"
+    stem = page.url_path if page.url_path in {name for _, name, _ in PAGES} else "home"
     if f"pages.{stem}.question" in t:
         st.title(t(f"pages.{stem}.title"), anchor=False)
         st.markdown(f"##### {t(f'pages.{stem}.question')}")
@@ -207,11 +208,6 @@ def _unknown_address() -> str | None:
     return asked[2] if asked[2] not in {"", *(stem for _, stem, _ in PAGES)} else None
 
 
-def _go_home() -> None:
-    st.session_state["_lost"] = True
-    st.switch_page(ROOT / "pages" / "home.py")
-
-
 def _sentence(t: Texts, error: Exception) -> str:
     """What went wrong, for the viewer."""
     if "core.checkpoints" in sys.modules:
@@ -236,7 +232,9 @@ def _load_heavy_parts() -> None:
     import torch
 
     torch.set_num_threads(1)  # one thread a viewer is fastest for a small model on a shared server
-    import altair  # noqa: F401
+    from altair.utils import schemapi
+
+    schemapi.DEBUG_MODE = False  # charts are checked in tests; checking them for a viewer takes half of their time
 
     from core import load_model
 
