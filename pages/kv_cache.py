@@ -6,7 +6,7 @@ import streamlit as st
 from core import costs
 from core.charts import kv_cache as charts
 from core.decoding import generate
-from core.kv_cache import STRATEGIES, make_cache
+from core.kv_cache import STRATEGIES, Cache
 from core.kv_cache.paged import PagedCache
 from core.measure.cache_drift import drift_from_full
 from core.measure.pages import drop_at_random
@@ -14,6 +14,7 @@ from core.ui import controls, panels
 from core.ui.frame import fragment, require
 from core.ui.race import Lanes
 from core.ui.strategies import computed, segments, strategy_run
+from core.ui.texts import escaped
 from core.ui.token_strip import Token, token_strip
 
 SHOWN_STEPS = 16
@@ -68,7 +69,7 @@ def work(ids):
             shown = steps[:step]
             column.markdown(f"**{t(f'work.{lane}')}**")
             alt = t.plain(f"work.alt_{lane}", cells=computed(shown), steps=len(shown), strategy=names[kind])
-            column.altair_chart(charts.work_chart(shown, labels, len(ids) + SHOWN_STEPS, page.language), alt=alt)
+            column.altair_chart(charts.work_chart(shown, labels, len(ids) + SHOWN_STEPS, SHOWN_STEPS, page.language), alt=alt)
         now = lanes["with"][min(step, len(lanes["with"])) - 1]
         count = {role: sum(s.end - s.start for s in now if s.state == role) for role in ("computed", "reused")}
         total = now[-1].end
@@ -112,7 +113,7 @@ def race(ids):
         def draw():
             for kind, place in texts.items():
                 lane = labels["without" if kind == "none" else "with"]
-                place.markdown(f"**{t.safe(lane)}** · {t.number(lanes.seconds(kind), '.2f')} s  \n{t.safe(lm.tokenizer.decode(lanes.tokens[kind]))}")
+                place.markdown(f"**{lane}** · {t.number(lanes.seconds(kind), '.2f')} s  \n{escaped(lm.tokenizer.decode(lanes.tokens[kind]))}")
             chart.altair_chart(charts.clock_chart(lanes.table(labels), labels, lanes.scale(), n, page.language), alt=t.plain("race.alt"))
 
         draw()
@@ -130,7 +131,7 @@ def race(ids):
 @fragment
 def compare(ids):
     with panels.panel(page, "compare", "live"):
-        chosen = controls.several(page, "chosen", list(STRATEGIES), ["full", "window", "sinks", "heavy_hitters"], names)
+        chosen = controls.several(page, "chosen", list(STRATEGIES), ("full", "window", "sinks", "heavy_hitters"))
         with st.container(horizontal=True, gap="large"):
             n = controls.slider(page, "new_tokens", 8, 48, 24, 8)
             temperature = controls.slider(page, "temperature", 0.0, 1.5, 0.0, 0.1)
@@ -165,7 +166,7 @@ def compare(ids):
 @fragment
 def pages(ids):
     with panels.panel(page, "pages", "live"):
-        share = controls.slider(page, "drop_share", 0, 100, 90, 5, format="%d%%")
+        share = controls.slider(page, "drop_share", 0, 100, 90, 5, "%d %%")
         result = drop_at_random(lm, ids, share / 100)
         labels = words("pages", "held", "empty", "block", "physical", "position")
         numbers = {"dropped": result.dropped, "n": len(ids), "freed": result.freed, "blocks": result.full_blocks}
@@ -203,5 +204,5 @@ compare(ids)
 pages(ids)
 models()
 panels.myth_fact(page)
-panels.source(page, make_cache("full", lm.config).update, STRATEGIES["sinks"], STRATEGIES["heavy_hitters"], PagedCache.drop, drift_from_full)
+panels.source(page, Cache.update, STRATEGIES["sinks"], STRATEGIES["heavy_hitters"], PagedCache.drop, drift_from_full)
 panels.sources(page)

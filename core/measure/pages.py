@@ -1,0 +1,39 @@
+"""How little memory comes back when single tokens are dropped from a paged cache."""
+
+from dataclasses import dataclass
+
+import torch
+
+from core.kv_cache.paged import Block, PagedCache
+from core.models.language_model import LanguageModel, as_batch
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A paged cache after some of its tokens were dropped."""
+
+    before: tuple[Block, ...]
+    kept: frozenset[int]  # original positions still held
+    dropped: int
+    freed: int  # full blocks that came back
+    full_blocks: int  # full blocks there were
+
+
+def drop_at_random(lm: LanguageModel, ids, share: float, block_size: int = 16, seed: int = 0) -> Dropped:
+    """Read `ids` into a paged cache, then drop a random `share` (0..1) of the tokens.
+
+    A full block of b tokens comes back with probability share ** b, roughly. Raises ValueError for a share
+    outside 0..1.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be in 0..1, got {share}")
+    ids = as_batch(ids, lm.config.vocab_size)[:1]
+    n = ids.shape[1]
+    cache = PagedCache(lm.config, block_size, pool_blocks=-(-n // block_size), seed=seed)
+    lm.forward(ids, cache, last_only=True)
+    before = tuple(cache.blocks)
+    full = {block.physical for block in before if None not in block.slots}
+    gone = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: round(share * n)].tolist()
+    cache.drop(gone)
+    left = {block.physical for block in cache.blocks}
+    return Dropped(before, frozenset(range(n)) - frozenset(gone), len(gone), len(full - left), len(full))
