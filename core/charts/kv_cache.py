@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from core.charts.theme import finish, fixed_role, role_color
+from core.charts.theme import finish, in_role, role_color
 from core.measure.pages import Dropped
 from core.measure.segments import Segment
 
@@ -62,10 +62,10 @@ def model_bars(data: pd.DataFrame, ceilings: pd.DataFrame, words: dict[str, str]
     x = alt.X("shown:Q", title=words["gigabytes"], scale=alt.Scale(domain=[0, 1.12 * x_max], nice=False))
     y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
     tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("gb:Q", title="GB", format=",.3~f"), alt.Tooltip("detail:N", title=" ")]
-    bars = alt.Chart(data).mark_bar(cornerRadiusEnd=3, size=16).encode(x=x, y=y, color=fixed_role("reused"), tooltip=tooltip)
+    bars = in_role(alt.Chart(data), "reused").mark_bar(cornerRadiusEnd=3, size=16).encode(x=x, y=y, tooltip=tooltip)
     sizes = alt.Chart(data).mark_text(align="left", dx=5, fill="currentColor").encode(x=x, y=y, text=alt.Text("gb:Q", format=",.2~f"))
     lines = alt.Chart(ceilings).encode(x="gb:Q")
-    rules = lines.mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(color=fixed_role("computed"), tooltip=[alt.Tooltip("gpu:N", title=" ")])
+    rules = in_role(lines, "computed").mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(tooltip=[alt.Tooltip("gpu:N", title=" ")])
     names = lines.mark_text(align="left", dx=4, fill="currentColor").encode(text="gpu:N", y=alt.value(-8))
     return finish(bars + sizes + rules + names, language, height=28 * len(data) + 60)
 
