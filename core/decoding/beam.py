@@ -1,11 +1,12 @@
 """Beam search: keep the `width` best beginnings instead of one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.kv_cache import SharedPrefixCache, make_cache
+from core.kv_cache import Cache, SharedPrefixCache, make_cache
 from core.models.language_model import LanguageModel, as_batch
 
 
@@ -49,9 +50,8 @@ class BeamTree:
         return path[::-1]
 
 
-@torch.inference_mode()
 def beam_search(
-    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: int | None = None
+    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: int | None = None, prefix: Cache | None = None
 ) -> BeamTree:
     """Search for the likeliest continuation of `ids`, keeping `width` beginnings alive at every step.
 
@@ -60,14 +60,26 @@ def beam_search(
     finished if it is among the first `width`; the best `width` others go on. Finished ones are compared by
     logprob / length ** length_penalty, so above 0 a larger penalty favours longer texts.
     """
+    *_, tree = beam_steps(lm, ids, width, max_new_tokens, length_penalty, stop, prefix)
+    return tree
+
+
+@torch.inference_mode()
+def beam_steps(
+    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: int | None = None, prefix: Cache | None = None
+) -> Iterator[BeamTree]:
+    """`beam_search` step by step: the tree after every step, the whole one last. May be left at any point.
+
+    `prefix` is a full cache that already holds a beginning of `ids`, not all of it; it is written on.
+    """
     if width < 1:
         raise ValueError(f"width must be >= 1, got {width}")
     if max_new_tokens < 1:
         raise ValueError(f"max_new_tokens must be >= 1, got {max_new_tokens}")
     ids = as_batch(ids, lm.config.vocab_size)[:1]
     stop = getattr(lm.tokenizer, "eot", None) if stop is None else stop
-    prefix = make_cache("full", lm.config)
-    logprobs = lm.forward(ids, prefix, last_only=True)[:, -1].float().log_softmax(-1)  # (1, V)
+    prefix = make_cache("full", lm.config) if prefix is None else prefix
+    logprobs = lm.forward(ids[:, prefix.seen[0] :], prefix, last_only=True)[:, -1].float().log_softmax(-1)  # (1, V)
     cache = SharedPrefixCache(prefix, width, capacity=max_new_tokens)
     nodes: list[Node] = []
     finished: list[Hypothesis] = []
@@ -89,9 +101,10 @@ def beam_search(
         going_on = going_on[:width]
         for row, token, _ in going_on:
             _mark_kept(nodes, looked_at[row, token])
+        yield BeamTree(tuple(finished), tuple(nodes), passes, cache.bytes_held)
         best_possible = going_on[0][2] / step**length_penalty if going_on else -torch.inf
         if not going_on or (len(finished) == width and best_possible <= finished[-1].score):
-            break
+            return
         beams = [looked_at[row, token] for row, token, _ in going_on]
         totals = torch.tensor([total for _, _, total in going_on])
         if step > 1:
@@ -99,7 +112,6 @@ def beam_search(
         new = torch.tensor([[token] for _, token, _ in going_on])
         logprobs = lm.forward(new, cache, last_only=True)[:, -1].float().log_softmax(-1)  # (rows, V)
         passes += len(beams)
-    return BeamTree(tuple(finished), tuple(nodes), passes, cache.bytes_held)
 
 
 def _best(totals: Tensor, logprobs: Tensor, n: int) -> tuple[list[int], list[int], list[float]]:
