@@ -1,0 +1,6 @@
+"""Measures of what a model does: perplexity, drift, memory."""
+
+from core.measure.drift import kl, top1_agreement
+from core.measure.perplexity import Perplexity, perplexity
+
+__all__ = ["Perplexity", "kl", "perplexity", "top1_agreement"]

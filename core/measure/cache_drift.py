@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.decoding import distribution, next_logits
 from core.kv_cache import make_cache
+from core.measure.drift import kl
 from core.models.language_model import LanguageModel, as_batch
 
 
@@ -73,6 +74,4 @@ def drift_from_full(lm: LanguageModel, ids, steps: list[CacheStep]) -> CacheDrif
     text = torch.cat((ids, torch.tensor([s.token for s in steps[:-1]], dtype=torch.long)))
     full = lm.logits(text)[len(ids) - 1 :]  # (n, V)
     strategy = torch.stack([s.logits for s in steps])
-    log_p, log_q = full.log_softmax(-1), strategy.log_softmax(-1)
-    kl = (log_p.exp() * (log_p - log_q)).sum(-1).clamp(min=0)  # rounding can leave -1e-8
-    return CacheDrift(kl, full.argmax(-1) == strategy.argmax(-1))
+    return CacheDrift(kl(full, strategy), full.argmax(-1) == strategy.argmax(-1))

@@ -1,0 +1,50 @@
+"""How well a model predicts a text."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.models.language_model import LanguageModel, as_batch
+
+ROWS = 32  # windows read at once
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """The surprise at every token of a text but the first."""
+
+    nll: Tensor  # (T-1,) -ln p of token t+1 given what came before it, nats
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean: as unsure as between this many equally likely tokens."""
+        return float(self.nll.double().mean().exp())
+
+
+def perplexity(lm: LanguageModel, ids, window: int | None = None) -> Perplexity:
+    """Negative log-likelihoods of `ids` (T,); with `window`, each prediction sees only the last `window` tokens.
+
+    The window really cuts the text off: what is outside is never read. Texts longer than the model's context
+    are read in windows of that length. Raises ValueError for fewer than two tokens or a window below 1.
+    """
+    ids = as_batch(ids, lm.config.vocab_size)[0]
+    if len(ids) < 2:
+        raise ValueError(f"perplexity needs at least 2 tokens, got {len(ids)}")
+    if window is not None and window < 1:
+        raise ValueError(f"window must be >= 1, got {window}")
+    longest = lm.config.context_length
+    window = longest if window is None else min(window, longest)
+    first = min(window, len(ids) - 1)  # up to here nothing is cut off: one pass serves all positions
+    nll = [_nll(lm.logits(ids[:first]), ids[1 : first + 1])]
+    ends = range(first + 1, len(ids))  # predictions of token `end` from the `window` tokens before it
+    for start in range(0, len(ends), ROWS):
+        chosen = ends[start : start + ROWS]
+        rows = torch.stack([ids[end - window : end] for end in chosen])
+        nll.append(_nll(lm.forward(rows, last_only=True)[:, -1].float(), ids[list(chosen)]))
+    return Perplexity(torch.cat(nll))
+
+
+def _nll(logits: Tensor, targets: Tensor) -> Tensor:
+    """-ln softmax(logits)[target]: (n, V), (n,) -> (n,)."""
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="none")
