@@ -1,0 +1,189 @@
+"""Charts of the beam search lab: the tree, what its width costs, and how likely the written words are."""
+
+from collections.abc import Callable, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts.theme import finish, role_color, spec
+from core.decoding import BeamTree
+
+COLUMN, ROW = 98, 37  # pixels a step and a line of the tree
+LONGEST = 11  # signs of a token that fit into its box
+ROOT = -1
+
+
+def shown_children(tree: BeamTree, pruned: int) -> dict[int, list[int]]:
+    """Node -> its children to draw, likeliest first: all that were kept and the `pruned` likeliest that were not."""
+    children: dict[int, list[int]] = {}
+    for index, node in enumerate(tree.nodes):
+        children.setdefault(ROOT if node.parent is None else node.parent, []).append(index)
+    for parent, nodes in children.items():
+        nodes.sort(key=lambda index: -tree.nodes[index].total)
+        cut = [index for index in nodes if not tree.nodes[index].kept][pruned:]
+        children[parent] = [index for index in nodes if index not in cut]
+    return children
+
+
+def tidy(children: dict[int, list[int]], heavy: Callable[[int], bool] = lambda node: True, node: int = ROOT) -> dict[int, float]:
+    """Heights of all nodes so that branches never cross and neighbours in a column are at least 1 apart.
+
+    Reingold and Tilford 1981: lay out every subtree alone, then push siblings together until their outlines
+    touch. A parent stands in the middle of its `heavy` children, or of all where none is.
+    """
+    heights, outline = _subtree(children, heavy, node)
+    top = min(low for low, _ in outline)
+    return {index: height - top for index, height in heights.items()}
+
+
+def _subtree(children, heavy, node) -> tuple[dict[int, float], list[tuple[float, float]]]:
+    """Heights below `node`, and its outline: lowest and highest height in every column from its own on."""
+    heights: dict[int, float] = {}
+    outline: list[tuple[float, float]] = []
+    for child in children.get(node, []):
+        below, shape = _subtree(children, heavy, child)
+        shift = max((high - low for (_, high), (low, _) in zip(outline, shape)), default=-1.0) + 1
+        heights |= {index: height + shift for index, height in below.items()}
+        shape = [(low + shift, high + shift) for low, high in shape]
+        both = [(outline[i][0], shape[i][1]) for i in range(min(len(outline), len(shape)))]
+        outline = both + outline[len(both) :] + shape[len(both) :]
+    own = children.get(node, [])
+    middle = [heights[child] for child in own if heavy(child)] or [heights[child] for child in own] or [0.0]
+    heights[node] = (middle[0] + middle[-1]) / 2
+    return heights, [(heights[node], heights[node]), *outline]
+
+
+def leader(tree: BeamTree, step: int, length_penalty: float) -> int:
+    """The last node of the branch that leads after `step` steps: kept there, or finished before."""
+    going_on = {index: node.total / node.step**length_penalty for index, node in enumerate(tree.nodes) if node.step == step and node.kept}
+    finished = {h.node: h.score for h in tree.hypotheses if tree.nodes[h.node].step <= step}
+    scores = finished if finished and step >= last_step(tree) else going_on | finished
+    return max(scores, key=scores.get)
+
+
+def last_step(tree: BeamTree) -> int:
+    """Steps the search took."""
+    return tree.nodes[-1].step
+
+
+def beam_tree_data(
+    tree: BeamTree, step: int, label: Callable[[int], str], greedy: Sequence[int], length_penalty: float, pruned: int, root: str
+) -> pd.DataFrame:
+    """The tree as it stood after `step` steps; where a node stands does not depend on `step`.
+
+    Rows of kind "node" (a box: x, y, token, step, share, logprob, total, text, role, greedy) and of kind
+    "edge" (four points of the line to a node). Roles: computed = the leading branch, alive, dropped.
+    """
+    nodes, children = tree.nodes, shown_children(tree, pruned)
+    heights = tidy(children, lambda index: nodes[index].kept)
+    leading = set(tree.branch(leader(tree, step, length_penalty)))
+    ends = [i for i, node in enumerate(nodes) if node.kept and node.step == min(step, last_step(tree))] + [h.node for h in tree.hypotheses]
+    alive = {index for end in ends if nodes[end].step <= step for index in tree.branch(end)}
+    texts: dict[int | None, str] = {None: ""}
+    greedy_path: set[int | None] = {None}
+    boxes = [{"kind": "node", "x": 0.0, "y": heights[ROOT], "token": root, "label": _short(root), "role": "alive", "state": "prompt"}]
+    lines = []
+    for index, node in enumerate(nodes):
+        if index not in heights or node.step > step:
+            continue
+        name = label(node.token)
+        texts[index] = texts[node.parent] + name
+        if node.parent in greedy_path and node.step <= len(greedy) and greedy[node.step - 1] == node.token:
+            greedy_path.add(index)
+        role = "computed" if index in leading else "alive" if index in alive else "dropped"
+        state = "leads" if index in leading else "alive" if index in alive else "died" if node.kept else "pruned"
+        shared = {"role": role, "share": np.exp(node.logprob), "greedy": index in greedy_path, "node": index}
+        boxes.append(
+            shared
+            | {"kind": "node", "x": float(node.step), "y": heights[index], "token": name, "label": _short(name), "step": node.step}
+            | {"logprob": node.logprob, "total": node.total, "text": texts[index].replace("␣", " "), "state": state}
+        )
+        start, end = heights[ROOT if node.parent is None else node.parent], heights[index]
+        points = zip((-0.56, -0.5, -0.5, -0.44), (start, start, end, end))
+        lines += [shared | {"kind": "edge", "x": node.step + x, "y": y, "point": i} for i, (x, y) in enumerate(points)]
+    return pd.DataFrame(lines + boxes)
+
+
+@spec
+def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
+    """Boxes and lines of `beam_tree_data` for a tree of `steps` columns and `rows` lines.
+
+    Orange: the branch that leads; grey and faint: cut off; lines as wide as the token is likely; dashed:
+    greedy's way. `words`: leads, alive, dropped, step, token, share, logprob, total, text.
+    """
+    x_scale = alt.Scale(domain=[-0.5, steps + 0.5], nice=False, zero=False)
+    y_scale = alt.Scale(domain=[-0.6, rows - 0.4], nice=False, zero=False, reverse=True)
+    axis = alt.Axis(orient="top", values=list(range(1, steps + 1)), format="d", grid=False, title=None, labelExpr=f"'{words['step']} ' + datum.label")
+    x, y = alt.X("x:Q", scale=x_scale, axis=axis), alt.Y("y:Q", scale=y_scale, axis=None)
+    color = role_color(labels={"computed": words["leads"], "alive": words["alive"], "dropped": words["dropped"]}, extra=("alive",))
+    faint = alt.condition(alt.datum.role == "dropped", alt.value(0.5), alt.value(1.0))
+
+    edges = alt.Chart().transform_filter(alt.datum.kind == "edge").encode(x=x, y=y, detail="node:Q", order="point:Q")
+    width = alt.StrokeWidth("share:Q", scale=alt.Scale(domain=[0, 1], range=[1, 9]), legend=None)
+    lines = edges.mark_line(interpolate="bundle", tension=1).encode(color=color, strokeWidth=width, opacity=faint)
+    greedy = edges.transform_filter(alt.datum.greedy).mark_line(interpolate="bundle", tension=1, stroke="currentColor", strokeDash=[3, 3], strokeWidth=2)
+
+    nodes = alt.Chart().transform_filter(alt.datum.kind == "node")
+    boxes = nodes.transform_calculate(left="datum.x - 0.44", right="datum.x + 0.44", top="datum.y - 0.42", bottom="datum.y + 0.42")
+    tooltip = [
+        alt.Tooltip("token:N", title=words["token"]),
+        alt.Tooltip("step:Q", title=words["step"]),
+        alt.Tooltip("share:Q", title=words["share"], format=".2%"),
+        alt.Tooltip("logprob:Q", title=words["logprob"], format=".3f"),
+        alt.Tooltip("total:Q", title=words["total"], format=".3f"),
+        alt.Tooltip("text:N", title=words["text"]),
+    ]
+    leads = alt.datum.role == "computed"
+    chips = boxes.mark_rect(cornerRadius=6).encode(
+        x=alt.X("left:Q", scale=x_scale, axis=axis), x2="right:Q", y=alt.Y("top:Q", scale=y_scale, axis=None), y2="bottom:Q",
+        fill=color, stroke=color, opacity=faint, fillOpacity=alt.condition(leads, alt.value(0.38), alt.value(0.13)),
+        strokeWidth=alt.condition(leads, alt.value(2.5), alt.value(1.0)), tooltip=tooltip)  # fmt: skip
+    at = nodes.encode(x=x, y=y, opacity=faint, tooltip=tooltip)
+    names = at.transform_filter(~leads & (alt.datum.state != "prompt")).mark_text(fontSize=12.5, dy=-6, fill="currentColor").encode(text="label:N")
+    bold = at.transform_filter(leads).mark_text(fontSize=12.5, dy=-6, fill="currentColor", fontWeight="bold").encode(text="label:N")
+    start = at.transform_filter(alt.datum.state == "prompt").mark_text(fontSize=12.5, fill="currentColor", fontStyle="italic").encode(text="label:N")
+    sums = at.transform_filter(alt.datum.state != "prompt").mark_text(fontSize=11, dy=8, fill="currentColor").encode(text=alt.Text("total:Q", format=".2f"))
+    layers = alt.layer(lines, greedy, chips, names, bold, start, sums).properties(width=COLUMN * (steps + 1))
+    return finish(layers, language, height=ROW * rows)
+
+
+def cost_data(rows: Sequence[tuple[str, int, int]]) -> pd.DataFrame:
+    """(name, bytes of the prompt, bytes of what was written) -> one row a part: name, role, kilobytes."""
+    parts = [(name, role, size / 1000) for name, prompt, own in rows for role, size in (("reused", prompt), ("computed", own))]
+    return pd.DataFrame(parts, columns=["name", "role", "kilobytes"])
+
+
+@spec
+def cost_chart(rows: int, prompt: str, own: str, axis: str, language: str = "en"):
+    """Stacked bars of `cost_data`: keys and values of the prompt (blue) and of what was written (orange)."""
+    color = role_color(labels={"reused": prompt, "computed": own})
+    bars = alt.Chart().mark_bar(size=20, cornerRadius=3).encode(
+        x=alt.X("kilobytes:Q", stack="zero", title=axis, axis=alt.Axis(tickCount=5, gridOpacity=0.5)),
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=210)),
+        color=color, order=alt.Order("role:N", sort="descending"),
+        tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("kilobytes:Q", title=axis, format=",.0f")],
+    )  # fmt: skip
+    return finish(bars, language, height=32 * rows + 70)
+
+
+def likelihood_data(texts: Sequence[tuple[str, Sequence[str], Sequence[float]]]) -> pd.DataFrame:
+    """(role, labels, logprobs) of some texts -> one row a token: role, position, token, share."""
+    rows = [(role, i, name, float(np.exp(p))) for role, names, logprobs in texts for i, (name, p) in enumerate(zip(names, logprobs), 1)]
+    return pd.DataFrame(rows, columns=["role", "position", "token", "share"])
+
+
+@spec
+def likelihood_chart(tokens: int, beam: str, sampled: str, position: str, share: str, token: str, language: str = "en"):
+    """How likely every word was where it was written (`likelihood_data`), as in figure 2 of Holtzman et al. 2020."""
+    lines = alt.Chart().mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=40)).encode(
+        x=alt.X("position:Q", title=position, axis=alt.Axis(grid=False, tickMinStep=1), scale=alt.Scale(domain=[1, tokens], nice=False)),
+        y=alt.Y("share:Q", title=share, axis=alt.Axis(format=".0%", tickCount=5, gridOpacity=0.5), scale=alt.Scale(domain=[0, 1])),
+        color=role_color(labels={"computed": beam, "alive": sampled}, extra=("alive",)),
+        tooltip=[alt.Tooltip("token:N", title=token), alt.Tooltip("share:Q", title=share, format=".1%")],
+    )  # fmt: skip
+    return finish(lines, language, height=230)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"

@@ -1,0 +1,121 @@
+"""The beam search tree as it is drawn."""
+
+import pytest
+
+from core.charts.beam_tree import (
+    ROOT,
+    beam_tree_chart,
+    beam_tree_data,
+    cost_chart,
+    cost_data,
+    last_step,
+    leader,
+    likelihood_chart,
+    likelihood_data,
+    shown_children,
+    tidy,
+)
+from core.decoding import beam_search
+
+WORDS = {name: name for name in ("leads", "alive", "dropped", "step", "token", "share", "logprob", "total", "text")}
+
+
+@pytest.fixture(scope="module", params=[(4, 10), (8, 20)], ids=["4x10", "8x20"])
+def tree(request, tiny):
+    return beam_search(tiny, tiny.tokenizer.encode("Es war"), *request.param)
+
+
+def drawn(tree, tiny, step, pruned=2, penalty=1.0, greedy=()):
+    data = beam_tree_data(tree, step, tiny.tokenizer.label, greedy, penalty, pruned, "Text")
+    return data[data["kind"] == "node"].reset_index(drop=True), data[data["kind"] == "edge"]
+
+
+def test_neighbours_keep_their_distance(tree):
+    heights = tidy(shown_children(tree, 2))
+    columns = {}
+    for index, height in heights.items():
+        columns.setdefault(0 if index == ROOT else tree.nodes[index].step, []).append(height)
+    for column in columns.values():
+        column.sort()
+        assert all(b - a >= 1 - 1e-9 for a, b in zip(column, column[1:]))
+    assert min(heights.values()) == 0
+
+
+def test_branches_do_not_cross(tree):
+    children = shown_children(tree, 2)
+    heights = tidy(children, lambda index: tree.nodes[index].kept)
+    edges = {}
+    for parent, nodes in children.items():
+        for index in nodes:
+            if index in heights:
+                edges.setdefault(tree.nodes[index].step, []).append((heights[parent], heights[index]))
+    for lines in edges.values():
+        lines.sort()
+        assert all(b[1] >= a[1] for a, b in zip(lines, lines[1:]) if b[0] > a[0])
+
+
+def test_few_pruned_siblings_but_every_kept_one(tree):
+    children = shown_children(tree, 1)
+    for nodes in children.values():
+        assert sum(not tree.nodes[index].kept for index in nodes) <= 1
+    assert {i for nodes in children.values() for i in nodes if tree.nodes[i].kept} == {i for i, node in enumerate(tree.nodes) if node.kept}
+
+
+def test_the_winner_is_bold_at_the_end(tree, tiny):
+    nodes, _ = drawn(tree, tiny, last_step(tree))
+    best = tree.hypotheses[0]
+    assert nodes[nodes["role"] == "computed"]["node"].astype(int).tolist() == tree.branch(best.node)
+    assert nodes[nodes["node"] == best.node]["total"].item() == pytest.approx(best.logprob)
+    labels = "".join(tiny.tokenizer.labels(best.ids)).replace("␣", " ")
+    assert nodes[nodes["node"] == best.node]["text"].item() == labels
+
+
+def test_it_grows_without_moving(tree, tiny):
+    early, _ = drawn(tree, tiny, 3)
+    late, _ = drawn(tree, tiny, last_step(tree))
+    assert early["x"].max() == 3
+    both = early.merge(late, on="node", suffixes=("_early", "_late"))
+    assert len(both) == len(early) and (both["y_early"] == both["y_late"]).all()
+    # What lives at step 3 is what was kept there, with its ancestors; nothing was finished by then.
+    alive = early[(early["role"] != "dropped") & (early["x"] == 3)]
+    assert set(alive["node"]) == {i for i, node in enumerate(tree.nodes) if node.kept and node.step == 3}
+
+
+def test_the_leader_of_a_step_has_the_largest_sum(tree):
+    for step in (1, 2, last_step(tree) - 1):
+        best = max((node.total for node in tree.nodes if node.step == step and node.kept))
+        assert tree.nodes[leader(tree, step, 1.0)].total == best
+
+
+def test_a_length_penalty_decides_among_finished_texts(tiny):
+    ids, stop = tiny.tokenizer.encode("Es war"), None
+    first = beam_search(tiny, ids, 4, 8)
+    stop = first.hypotheses[0].ids[2]  # a token that does come: texts of different lengths
+    for penalty in (0.0, 1.0, 2.0):
+        tree = beam_search(tiny, ids, 4, 8, penalty, stop=stop)
+        assert leader(tree, last_step(tree), penalty) == tree.hypotheses[0].node
+
+
+def test_greedy_is_marked_as_far_as_it_is_drawn(tree, tiny):
+    greedy = beam_search(tiny, tiny.tokenizer.encode("Es war"), 1, last_step(tree)).hypotheses[0].ids
+    nodes, edges = drawn(tree, tiny, last_step(tree), greedy=greedy)
+    marked = nodes[nodes["greedy"] == True]  # noqa: E712
+    assert marked["x"].tolist() == list(range(1, len(marked) + 1)) and len(marked) >= 1
+    assert marked["token"].tolist() == tiny.tokenizer.labels(greedy[: len(marked)])
+    assert set(edges[edges["greedy"] == True]["node"]) == set(marked["node"])  # noqa: E712
+
+
+def test_specs_take_the_data_later(tree, tiny):
+    nodes, _ = drawn(tree, tiny, last_step(tree))
+    small = beam_tree_chart(10, 12, "de", **WORDS)
+    assert "datasets" not in small and small["width"] > 1000
+    assert {"x", "y", "label", "total", "role", "share"} <= set(nodes)
+
+
+def test_costs_and_likelihoods():
+    data = cost_data([("greedy", 4000, 1000), ("beam", 4000, 3000)])
+    assert data["kilobytes"].tolist() == [4.0, 1.0, 4.0, 3.0]
+    assert cost_chart(2, "prompt", "own", "kB")["config"]
+    data = likelihood_data([("computed", ["a", "b"], [0.0, -0.6931472]), ("alive", ["c"], [-1.0])])
+    assert data["share"].tolist() == pytest.approx([1.0, 0.5, 0.36787944])
+    assert likelihood_chart(20, "beam", "sampled", "position", "share", "token")["config"]
