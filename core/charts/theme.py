@@ -42,13 +42,22 @@ def spec(function: Callable[..., alt.TopLevelMixin]) -> Callable[..., dict]:
 
     @cache  # bounded by the words and sizes of the pages, never by what a viewer types
     def written(*args, **kwargs) -> str:
-        return json.dumps(function(*args, **kwargs).to_dict())
+        return json.dumps(_without_data(function(*args, **kwargs).to_dict()))
 
     @wraps(function)
     def fresh(*args, **kwargs) -> dict:
         return json.loads(written(*args, **kwargs))
 
     return fresh
+
+
+def _without_data(part):
+    """A spec without the empty data set that Altair writes into every layer: it would add a row named "undefined"."""
+    if isinstance(part, list):
+        return [_without_data(p) for p in part]
+    if not isinstance(part, dict):
+        return part
+    return {key: _without_data(value) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
 
 
 def role_color(field: str = "role", labels: dict[str, str] | None = None, extra: tuple[str, ...] = ()) -> alt.Color:
