@@ -5,12 +5,13 @@ import streamlit as st
 
 from core.charts import quantization as charts
 from core.charts.distribution import distribution_chart, distribution_data
+from core.costs import gpus, models
 from core.decoding import distribution
 from core.measure.weight_drift import agreement, next_token_kl
 from core.quantization import FORMATS, GRANULARITIES, matrix, quantize
 from core.quantization.formats import encode_float
 from core.quantization.histogram import level_histogram
-from core.quantization.sizes import LLAMA_3_70B, count, matrix_shapes, stored_size
+from core.quantization.sizes import count, matrix_shapes, stored_size
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
@@ -18,7 +19,7 @@ from core.ui.quantized import Stored, compared_strips, price, scores, small_mode
 from core.ui.token_strip import token_strip
 
 WRITTEN, SHOWN = 32, 8  # tokens each model writes; next tokens in the chart
-GPUS = {"24 GB": 24.0, "80 GB": 80.0, "141 GB": 141.0}
+GPUS = ("RTX 4090", "H100 SXM", "H200 SXM")
 PRESETS = {
     "default": {"format": "int4", "granularity": "channel", "group_size": 32},
     "eight": {"format": "int8"},
@@ -55,7 +56,7 @@ def experiment(prompt):
     says(prompt, small)
     before, after = price_of(stored, small, prompt)
     sizes("bytes", stored, lm.config, "MB")
-    sizes("seventy", stored, LLAMA_3_70B, "GB", GPUS)
+    sizes("seventy", stored, models()["Llama-3-70B"], "GB", tuple((f"{gpus()[gpu].memory_gb:.0f} GB", gpus()[gpu].memory_gb) for gpu in GPUS))
     bits = small.bits_per_weight
     panels.takeaway(page, bits=bits, times=32 / bits, before=before, after=after)
 
@@ -78,32 +79,30 @@ def comb(stored):
         weight = matrix(lm, layer, part).weight
         small = quantize(weight, *stored.arguments)
         histogram = level_histogram(weight, small)
-        data, error = charts.histogram_data(histogram), small.error(weight).relative
+        data, error, levels = charts.histogram_data(histogram), small.error(weight).relative, len(histogram.levels)
         words = {"axis": t.plain(f"comb.axis_{stored.granularity or 'tensor'}"), "level": t.plain("comb.level"), "share": t.plain("comb.share")}
-        alt = t.plain("comb.alt", format=names[stored.format], levels=len(histogram.levels), used=histogram.used, error=error)
-        st.altair_chart(charts.levels_chart(data, words, page.language), alt=alt, key=page.key("comb"))
-        found = {"used": t.plain("used.value", used=histogram.used, levels=len(histogram.levels))} if stored.granularity else {}
-        found |= {"zeros": histogram.zeros} if stored.granularity else {}
-        if not stored.granularity:
+        alt = t.plain("comb.alt", format=names[stored.format], levels=levels, used=histogram.used, error=error)
+        draw(page, "comb", charts.levels_chart(levels, **words, language=page.language), data, alt)
+        found = {"matrix_bits": small.bits_per_weight, "matrix_error": error}
+        if levels:
+            found |= {"used": t.plain("used.value", used=histogram.used, levels=levels), "zeros": histogram.zeros}
+        else:
             st.caption(t("comb.dense", n=2 ** FORMATS[stored.format].bits))
-        panels.metrics(page, {"matrix_bits": small.bits_per_weight, "matrix_error": error} | found, {"matrix_bits": ".2f", "matrix_error": ".2%", "zeros": ".1%"})
+        panels.metrics(page, found, {"matrix_bits": ".2f", "matrix_error": ".2%", "zeros": ".1%"})
         panels.download(page, "comb", lambda: data)
 
 
 def by_layer(report):
+    def picked(row):
+        for control in ("layer", "part"):
+            controls.set_value(page, control, row[control])
+
     with panels.panel(page, "layers", "live"):
-        data, key = charts.error_data(report), page.key("errors")
-        chosen = state[page.key("layer")], state[page.key("part")]
-
-        def picked():
-            for row in state[key].selection.get("pick", []):
-                controls.set_value(page, "layer", row["layer"])
-                controls.set_value(page, "part", row["part"])
-
+        data = charts.error_data(report, (state[page.key("layer")], state[page.key("part")]), page.language)
         words = {word: t.plain(f"layers.{word}") for word in ("layer", "part", "error", "mb")}
         worst = data.loc[data["error"].idxmax()]
         alt = t.plain("layers.alt", worst=float(worst["error"]), layer=int(worst["layer"]), part=worst["part"], best=float(data["error"].min()))
-        st.altair_chart(charts.error_chart(data, chosen, words, page.language), key=key, on_select=picked, alt=alt)
+        draw(page, "errors", charts.error_chart(lm.config.n_layers, **words, language=page.language), data, alt, on_pick=picked)
         st.caption(t("layers.embed", error=report[0].relative_error, share=report[0].bytes_before / sum(r.bytes_before for r in report)))
         panels.download(page, "layers", lambda: pd.DataFrame(report))
 
@@ -137,24 +136,31 @@ def price_of(stored, small, prompt):
         if not own:
             st.caption(t("heldout.source"))
         if controls.toggle(page, "compare"):
-            place, rows, words = st.empty(), [], {word: t.plain(f"price.{word}") for word in ("perplexity", "change")}
-            for name in FORMATS:
-                rows.append((name, names[name], *price(lm, Stored.of(name, *stored.arguments[1:]), ids)))
-                data = charts.price_data(rows, page.language)
-                chart = charts.price_chart(data, stored.format, words, page.language)
-                place.altair_chart(chart, alt=t.plain("price.alt", before=before.perplexity, after=after.perplexity), key=page.key(f"price_{name}"))
-            panels.download(page, "price", lambda: data)
+            compare(stored, ids)
     return before.perplexity, after.perplexity
 
 
-def sizes(panel, stored, config, unit, ceilings=None):
+def compare(stored, ids):
+    """All formats, drawn one by one as they are measured; any click in between stops it."""
+    words = {word: t.plain(f"price.{word}") for word in ("perplexity", "change")}
+    place, rows = st.empty(), []
+    for name in FORMATS:
+        rows.append((name, names[name], *price(lm, Stored.of(name, *stored.arguments[1:]), ids)))
+        data = charts.price_data(rows, stored.format, page.language)
+        alt = t.plain("price.alt", worst=float(data["change"].max()), format=names[data["format"][data["change"].idxmax()]])
+        with place:
+            draw(page, f"price_{name}", charts.price_chart(len(FORMATS), **words, language=page.language), data, alt)
+    panels.download(page, "price", lambda: data)
+
+
+def sizes(panel, stored, config, unit, ceilings=()):
     with panels.panel(page, panel, "arithmetic"):
         shapes = matrix_shapes(config)
-        data = charts.bytes_data({name: stored_size(shapes, name, *stored.arguments[1:]) for name in FORMATS}, names, count(shapes), unit, page.language)
-        words = {word: t.plain(f"bytes.{word}", unit=unit) for word in ("codes", "scales", "axis")}
-        now = data[data["format"] == stored.format].iloc[0]
-        alt = t.plain("bytes.alt", format=now["name"], total=float(now["total"]), first=float(data["total"].iloc[0]), unit=unit)
-        st.altair_chart(charts.bytes_chart(data, stored.format, words, ceilings, page.language), alt=alt, key=page.key(panel))
+        stored_sizes = {name: stored_size(shapes, name, *stored.arguments[1:]) for name in FORMATS}
+        data = charts.bytes_data(stored_sizes, names, count(shapes), stored.format, unit, page.language)
+        total, first = float(data["total"][data["chosen"]].iloc[0]), float(data["total"].iloc[0])
+        spec = charts.bytes_chart(len(FORMATS), unit, t.plain("bytes.codes"), t.plain("bytes.scales"), ceilings, page.language)
+        draw(page, panel, spec, data, t.plain("bytes.alt", format=names[stored.format], total=total, first=first, unit=unit))
         panels.download(page, panel, lambda: data)
 
 

@@ -3,14 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.models.config import DecoderConfig
 from core.quantization.formats import get_format
-
-# 70.55 billion weights in matrices. Shape: https://arxiv.org/abs/2407.21783, table 3.
-LLAMA_3_70B = DecoderConfig(
-    n_layers=80, d_model=8_192, n_heads=64, n_kv_heads=8, d_ff=28_672, vocab_size=128_256,
-    context_length=8_192, head_dim=128, rope_theta=500_000.0, tied_embeddings=False,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,8 +32,8 @@ def stored_size(shapes: Iterable[tuple[int, int]], format: str, granularity: str
     return Size(codes, scales)
 
 
-def matrix_shapes(config: DecoderConfig) -> list[tuple[int, int]]:
-    """(rows, columns) of every weight matrix of a Llama-style decoder."""
+def matrix_shapes(config) -> list[tuple[int, int]]:
+    """(rows, columns) of every weight matrix of a Llama-style decoder, from a `DecoderConfig` or a `core.costs.ModelSpec`."""
     q, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     attention = [(q, config.d_model), (kv, config.d_model), (kv, config.d_model), (config.d_model, q)]
     mlp = [(config.d_ff, config.d_model), (config.d_ff, config.d_model), (config.d_model, config.d_ff)]

@@ -55,7 +55,7 @@ class Page:
         """Key of a widget or of something remembered, the same in the link."""
         return f"{self.name}_{name}"
 
-    def note(self, text: str, **values) -> None:
+    def note(self, text: str, /, **values) -> None:
         """Say in one sentence what was done with an input."""
         st.warning(self.t(text, **values), icon=":material/info:")
 
