@@ -1,0 +1,74 @@
+"""What an attention head does, measured on its pattern."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+KINDS = ("previous", "first", "induction", "same", "local", "diffuse")
+LOCAL = 4  # tokens that count as near
+
+
+@dataclass(frozen=True)
+class HeadProfile:
+    """Scores (H,) of one layer's heads, each between 0 and 1."""
+
+    previous: Tensor  # mean weight on the token just before
+    first: Tensor  # mean weight on the first token (the sink), from the third token on
+    induction: Tensor  # mean weight on tokens that followed an earlier copy of the query token, where there is one
+    same: Tensor  # mean weight on earlier copies of the query token, where there is one
+    local: Tensor  # mean weight on the last LOCAL tokens, itself included, from token LOCAL + 2 on
+    diffuse: Tensor  # mean entropy of the rows over its largest possible value, from the third token on
+
+
+def head_profile(pattern: Tensor, ids) -> HeadProfile:
+    """Measure the heads of one layer: pattern (H, T, T) with rows that sum to 1, ids (T,).
+
+    The tests of TransformerLens' head detector (previous token, duplicate token, induction), averaged over
+    the queries to which they apply; a score with no such query is 0. Raises ValueError for other shapes.
+    """
+    ids = torch.as_tensor(ids)
+    H, T, S = pattern.shape
+    if T != S or T != len(ids):
+        raise ValueError(f"pattern must have shape (H, {len(ids)}, {len(ids)}), got {tuple(pattern.shape)}")
+    query, key = torch.arange(T)[:, None], torch.arange(T)[None]
+    earlier = key < query
+    copies = (ids[:, None] == ids[None]) & earlier  # (T, T): the key is an earlier copy of the query
+    after_copy = torch.zeros_like(copies)
+    after_copy[:, 1:] = copies[:, :-1]
+    after_copy &= earlier
+    near = (query - key < LOCAL) & (key <= query)
+    entropy = torch.special.entr(pattern).sum(-1) / torch.arange(1, T + 1).clamp(min=2).log()  # (H, T)
+    return HeadProfile(
+        previous=_mean_weight(pattern, key == query - 1, query[:, 0] >= 1),
+        first=_mean_weight(pattern, (key == 0) & (query >= 0), query[:, 0] >= 2),
+        induction=_mean_weight(pattern, after_copy, after_copy.any(-1)),
+        same=_mean_weight(pattern, copies, copies.any(-1)),
+        local=_mean_weight(pattern, near, query[:, 0] > LOCAL),
+        diffuse=entropy[:, 2:].mean(-1) if T > 2 else torch.zeros(H),
+    )
+
+
+def head_kind(profile: HeadProfile, head: int) -> str:
+    """The one word for a head: the first of these that its scores reach, else "mixed".
+
+    previous >= 0.4, induction >= 0.4, same >= 0.4, first >= 0.5, local >= 0.7, diffuse >= 0.6.
+    """
+    for kind, threshold in (("previous", 0.4), ("induction", 0.4), ("same", 0.4), ("first", 0.5), ("local", 0.7), ("diffuse", 0.6)):
+        if float(getattr(profile, kind)[head]) >= threshold:
+            return kind
+    return "mixed"
+
+
+def without_first(pattern: Tensor) -> Tensor:
+    """The pattern with the first token hidden: its column is 0 and the rest of every row sums to 1 again."""
+    rest = pattern.clone()
+    rest[..., 1:, 0] = 0
+    return rest / rest.sum(-1, keepdim=True).clamp(min=1e-9)
+
+
+def _mean_weight(pattern: Tensor, where: Tensor, queries: Tensor) -> Tensor:
+    """Mean over the queries (T,) of the weight on the keys marked in `where` (T, T): (H,)."""
+    if not queries.any():
+        return torch.zeros(pattern.shape[0])
+    return (pattern * where).sum(-1)[:, queries].mean(-1)

@@ -1,0 +1,75 @@
+"""Head measures on constructed patterns, against plain loops, and on the trained model."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core.measure.attention_stats import KINDS, head_kind, head_profile, without_first
+from core.measure.head_steps import head_steps
+from core.models import trace
+from tests.model.reference import random_ids
+
+
+def one_hot(targets):
+    return F.one_hot(torch.tensor(targets), len(targets)).float()[None]
+
+
+def test_constructed_heads_get_their_name():
+    ids = [5, 6, 7, 8, 5, 6, 7, 8]
+    heads = {
+        "previous": one_hot([0, 0, 1, 2, 3, 4, 5, 6]),
+        "first": one_hot([0] * 8),
+        "same": one_hot([0, 0, 0, 0, 0, 1, 2, 3]),
+        "induction": one_hot([0, 0, 0, 0, 1, 2, 3, 4]),
+        "local": torch.ones(8, 8).tril().triu(-1)[None] / torch.ones(8, 8).tril().triu(-1).sum(-1)[None, :, None],
+    }
+    for kind, pattern in heads.items():
+        profile = head_profile(pattern, ids)
+        assert float(getattr(profile, kind)) == pytest.approx(1.0), kind
+    assert [head_kind(head_profile(heads[k], ids), 0) for k in ("previous", "first", "same", "induction")] == ["previous", "first", "same", "induction"]
+    even = torch.ones(8, 8).tril() / torch.arange(1, 9)[:, None]
+    assert float(head_profile(even[None], ids).diffuse) == pytest.approx(1.0)
+
+
+def test_scores_equal_plain_loops(tiny):
+    ids = [3, 9, 3, 9, 9, 1, 3, 2, 9]
+    pattern = trace(tiny, ids)["blocks.0.attn.hook_pattern"]
+    profile = head_profile(pattern, ids)
+    for h in range(4):
+        p = pattern[h].tolist()
+        same = [sum(p[i][j] for j in range(i) if ids[j] == ids[i]) for i in range(9) if ids[i] in ids[:i]]
+        induction = [sum(p[i][j] for j in range(1, i) if ids[j - 1] == ids[i]) for i in range(9) if any(ids[j - 1] == ids[i] for j in range(1, i))]
+        assert float(profile.same[h]) == pytest.approx(sum(same) / len(same), abs=1e-5)
+        assert float(profile.induction[h]) == pytest.approx(sum(induction) / len(induction), abs=1e-5)
+        assert float(profile.previous[h]) == pytest.approx(sum(p[i][i - 1] for i in range(1, 9)) / 8, abs=1e-5)
+    assert all(0 <= float(getattr(profile, k).min()) and float(getattr(profile, k).max()) <= 1.0001 for k in KINDS)
+
+
+def test_trained_model_has_previous_token_and_induction_heads(mini):
+    half = random_ids(mini, 40)[0]
+    ids = torch.cat((half, half))
+    acts = trace(mini, ids)
+    kinds = [head_kind(head_profile(acts[f"blocks.{i}.attn.hook_pattern"], ids), h) for i in range(10) for h in range(6)]
+    assert {"previous", "induction"} <= set(kinds)
+
+
+def test_steps_equal_fused_attention(tiny):
+    ids = random_ids(tiny, 12)[0]
+    acts = trace(tiny, ids)
+    for head in range(4):
+        steps = head_steps(acts, 1, head, 7)
+        fused = F.scaled_dot_product_attention(steps.query[None], steps.keys[:8], steps.values[:8])[0]
+        torch.testing.assert_close(steps.result, fused)
+        torch.testing.assert_close(steps.result, acts["blocks.1.attn.hook_z"][7, head])
+        torch.testing.assert_close(steps.weights, acts["blocks.1.attn.hook_pattern"][head, 7])
+
+
+def test_hiding_the_sink_leaves_rows_that_sum_to_one(tiny):
+    pattern = without_first(trace(tiny, random_ids(tiny, 10)[0])["blocks.0.attn.hook_pattern"])
+    assert (pattern[:, 1:, 0] == 0).all()
+    torch.testing.assert_close(pattern.sum(-1), torch.ones(4, 10))
+
+
+def test_wrong_shape_is_named():
+    with pytest.raises(ValueError, match="must have shape"):
+        head_profile(torch.zeros(2, 3, 3), [1, 2])
