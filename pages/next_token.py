@@ -2,17 +2,19 @@
 
 import streamlit as st
 
-from core.charts.distribution import distribution_chart, distribution_data, score_table
+from core.charts.distribution import distribution_chart, distribution_data, score_table, sweep_data
 from core.decoding import distribution, entropy_bits
+from core.decoding.sweep import sweep
 from core.ui import controls, live, panels
 from core.ui.appended import appended, set_appended
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
-from core.ui.live_slider import live_slider
+from core.ui.live_slider import live_slider, selector
 from core.ui.token_strip import candidates, read_tokens, token_strip
 
 SHOWN = 12  # candidates in the chart
 WRITTEN = 40  # tokens that "write on" adds
+TEMPERATURES = [step / 20 for step in range(41)]  # the slider's, 0 to 2
 PRESETS = {
     "default": {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
     "fact": {"temperature": 1.0},
@@ -47,23 +49,23 @@ def experiment(prompt):
     with panels.panel(page, "next", "live"):
         side, main = st.columns([2, 5], gap="large")
         with side:
-            chosen, seed = settings()
-        before, after = distribution(reading.logits), distribution(reading.logits, **chosen)
+            temperature, filters, seed = settings()
+        before, after = distribution(reading.logits), distribution(reading.logits, temperature, **filters)
         best = before.topk(SHOWN).indices
-        names = lm.tokenizer.labels(best)
-        data = distribution_data(best, names, before[best], after[best], page.language)
+        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best], page.language, len(added))
         with main:
-            bars(data, added)
-        bits = {"entropy_before": float(entropy_bits(before)), "entropy_after": float(entropy_bits(after))}
-        panels.metrics(page, bits | {"kept": int((after > 0).sum())}, {"entropy_before": ".2f", "entropy_after": ".2f", "kept": ",d"})
+            bars(reading, data, added, temperature, filters)
+        bits, bits_after = float(entropy_bits(before)), float(entropy_bits(after))
+        numbers = {"entropy_before": bits, "entropy_after": bits_after, "kept": int((after > 0).sum())}
+        panels.metrics(page, numbers, {"entropy_before": ".2f", "entropy_after": ".2f", "kept": ",d"})
         panels.download(page, "distribution", lambda: data)
     with text, panels.panel(page, "text", "live"):
         tokens(reading, added, data)
-    scores(reading.logits, best, names, chosen["temperature"])
-    share = {"share": float(before[best[0]]), "sharp": float(distribution(reading.logits, 0.1)[best[0]])}
-    panels.takeaway(page, bits=bits["entropy_before"], choices=2 ** bits["entropy_before"], after_bits=bits["entropy_after"], token=names[0], **share)
-    panels.myth_fact(page, **share)
-    write_on(reading, added, chosen, seed)
+    scores(reading.logits, data, temperature)
+    first = {"token": data["token"][0], "share": float(before.max()), "sharp": float(distribution(reading.logits, 0.1).max())}
+    panels.takeaway(page, bits=bits, choices=2**bits, after_bits=bits_after, **first)
+    panels.myth_fact(page, **first)
+    write_on(reading, added, seed, temperature=temperature, **filters)
 
 
 def settings():
@@ -71,16 +73,25 @@ def settings():
     top_k = controls.slider(page, "top_k", 0, 100, 0)
     top_p = controls.slider(page, "top_p", 0.05, 1.0, 1.0, 0.05)
     min_p = controls.slider(page, "min_p", 0.0, 0.5, 0.0, 0.01)
-    seed = controls.number(page, "seed", 0, 9999, 0)
-    return {"temperature": temperature, "top_k": top_k or None, "top_p": top_p, "min_p": min_p}, seed
+    return temperature, {"top_k": top_k or None, "top_p": top_p, "min_p": min_p}, controls.number(page, "seed", 0, 9999, 0)
 
 
-def bars(data, added):
+def bars(reading, data, added, temperature, filters):
+    """The picture of every temperature goes to the browser at once; there it follows the slider."""
+    shares, bits, kept = sweep(reading.logits, TEMPERATURES, data["id"].to_numpy(), **filters)
+    lines = [t.plain("next.line", bits=float(b), kept=int(k)) for b, k in zip(bits, kept)]
+    swept = sweep_data(data, TEMPERATURES, shares, lines, page.language)
+    swept["now"] = abs(swept["temperature"] - temperature) < 1e-4
     words = {name: t.plain(f"next.{name}") for name in ("before", "after", "token")}
+    spec = distribution_chart(SHOWN, **words, language=page.language, follow=selector(page, "temperature"))
     top = data.iloc[0]
     alt = t.plain("next.alt", token=top["token"], before=float(top["before"]), after=float(top["after"]))
-    spec = distribution_chart(SHOWN, **words, language=page.language)
-    draw(page, f"bars_{len(added)}", spec, data, alt, on_pick=lambda row: set_appended(page, [*added, row["id"]]))
+
+    def picked(row):
+        if row["place"] == len(added):  # a click on the bars of this text, not of an earlier one
+            set_appended(page, [*added, row["id"]])
+
+    draw(page, "bars", spec, swept, alt, picked)
 
 
 def tokens(reading, added, data):
@@ -122,14 +133,14 @@ def expected(reading, i):
     return {"n": i + 1, "token": lm.tokenizer.label(token), "share": share, "rank": int((probs > share).sum()) + 1, "expected": likeliest}
 
 
-def scores(logits, best, names, temperature):
+def scores(logits, data, temperature):
     with panels.panel(page, "scores", "live"):
-        softmax, hardmax = distribution(logits, temperature), distribution(logits, 0)
-        table = score_table(names, logits[best], softmax[best], hardmax[best], temperature)
+        ids = data["id"].to_numpy()
+        table = score_table(data["token"], logits[ids], distribution(logits, temperature)[ids], distribution(logits, 0)[ids], temperature)
         panels.table(page, "scores", table.head(6), shares=("softmax", "hardmax"))
 
 
-def write_on(reading, added, chosen, seed):
+def write_on(reading, added, seed, **chosen):
     """One step of writing; the fragment runs again until nothing is left to write, or the viewer stops it."""
     if state.get(LEFT) and len(reading.ids) < lm.config.context_length:
         token = live.draw(lm, reading, seed, **chosen)

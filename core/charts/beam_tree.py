@@ -9,9 +9,11 @@ import pandas as pd
 from core.charts.theme import finish, role_color, spec
 from core.decoding import BeamTree
 
-COLUMN, ROW = 98, 37  # pixels a step and a line of the tree
-LONGEST = 11  # signs of a token that fit into its box
-ROOT = -1
+COLUMN, ROW = 84, 37  # pixels a step and a line of the tree
+LONGEST = 9  # signs of a token that fit into its box
+ROOT = -1  # the prompt, as a parent in `shown_children` and `tidy`
+FAMILY = 1.3  # distance of neighbours with different parents, in lines
+HALF = 0.41  # half a box, in columns
 
 
 def shown_children(tree: BeamTree, pruned: int) -> dict[int, list[int]]:
@@ -26,32 +28,53 @@ def shown_children(tree: BeamTree, pruned: int) -> dict[int, list[int]]:
     return children
 
 
-def tidy(children: dict[int, list[int]], heavy: Callable[[int], bool] = lambda node: True, node: int = ROOT) -> dict[int, float]:
-    """Heights of all nodes so that branches never cross and neighbours in a column are at least 1 apart.
+def tidy(children: dict[int, list[int]], heavy: Callable[[int], bool] = lambda node: True) -> dict[int, float]:
+    """Heights of all nodes: branches never cross, siblings are at least 1 apart and families FAMILY, no column is loose.
 
-    Reingold and Tilford 1981: lay out every subtree alone, then push siblings together until their outlines
-    touch. A parent stands in the middle of its `heavy` children, or of all where none is.
+    Siblings stay together and in their order, so edges cannot cross; within that order every node moves as
+    close to its parent and its `heavy` children as its neighbours let it, column by column, back and forth.
+    The whole is as high as its fullest column.
     """
-    heights, outline = _subtree(children, heavy, node)
-    top = min(low for low, _ in outline)
-    return {index: height - top for index, height in heights.items()}
+    columns, parent = [[ROOT]], {child: node for node, own in children.items() for child in own}
+    while below := [child for node in columns[-1] for child in children.get(node, [])]:
+        columns.append(below)
+    stacks = [np.cumsum([0.0] + [1.0 if parent[a] == parent[b] else FAMILY for a, b in zip(column, column[1:])]) for column in columns]
+    height = max(stack[-1] for stack in stacks)
+    heights = {node: float(y) for column, stack in zip(columns, stacks) for node, y in zip(column, stack + (height - stack[-1]) / 2)}
+    near = {node: [parent[node]] if node in parent else [] for node in heights}  # whom a node wants to be close to
+    for child, node in parent.items():
+        if child in heights and heavy(child):
+            near[node].append(child)
+    order = list(zip(columns, stacks))
+    for sweep in range(8):
+        for column, stack in order[::-1] if sweep % 2 == 0 else order:
+            wanted = [np.mean([heights[other] for other in near[node] or [node]]) for node in column]
+            heights |= zip(column, _apart(wanted, [3.0 if len(near[node]) > 1 else 1.0 for node in column], stack, height))
+    return heights
 
 
-def _subtree(children, heavy, node) -> tuple[dict[int, float], list[tuple[float, float]]]:
-    """Heights below `node`, and its outline: lowest and highest height in every column from its own on."""
-    heights: dict[int, float] = {}
-    outline: list[tuple[float, float]] = []
-    for child in children.get(node, []):
-        below, shape = _subtree(children, heavy, child)
-        shift = max((high - low for (_, high), (low, _) in zip(outline, shape)), default=-1.0) + 1
-        heights |= {index: height + shift for index, height in below.items()}
-        shape = [(low + shift, high + shift) for low, high in shape]
-        both = [(outline[i][0], shape[i][1]) for i in range(min(len(outline), len(shape)))]
-        outline = both + outline[len(both) :] + shape[len(both) :]
-    own = children.get(node, [])
-    middle = [heights[child] for child in own if heavy(child)] or [heights[child] for child in own] or [0.0]
-    heights[node] = (middle[0] + middle[-1]) / 2
-    return heights, [(heights[node], heights[node]), *outline]
+def _apart(wanted: Sequence[float], weights: Sequence[float], stack: Sequence[float], height: float) -> list[float]:
+    """The heights in 0..height closest to `wanted` (weighted squares), at least as far apart as those of `stack`.
+
+    Pool adjacent violators: neighbours that would come too close form a group, which sits at its mean.
+    """
+    groups: list[tuple[float, float, int]] = []  # mean distance from the stack, weight, members
+    for y, weight, place in zip(wanted, weights, stack):
+        groups.append((y - place, weight, 1))
+        while len(groups) > 1 and groups[-2][0] > groups[-1][0]:
+            (a, n, left), (b, m, right) = groups[-2:]
+            groups[-2:] = [((a * n + b * m) / (n + m), n + m, left + right)]
+    shifts = [min(max(mean, 0.0), height - stack[-1]) for mean, _, members in groups for _ in range(members)]
+    return [float(place + shift) for place, shift in zip(stack, shifts)]
+
+
+def lines(tree: BeamTree, pruned: int) -> int:
+    """Lines that the whole tree takes when drawn."""
+    return int(np.ceil(max(_heights(tree, shown_children(tree, pruned)).values()))) + 1
+
+
+def _heights(tree: BeamTree, children: dict[int, list[int]]) -> dict[int, float]:
+    return tidy(children, lambda index: tree.nodes[index].kept)
 
 
 def leader(tree: BeamTree, step: int, length_penalty: float) -> int:
@@ -76,14 +99,14 @@ def beam_tree_data(
     "edge" (four points of the line to a node). Roles: computed = the leading branch, alive, dropped.
     """
     nodes, children = tree.nodes, shown_children(tree, pruned)
-    heights = tidy(children, lambda index: nodes[index].kept)
+    heights = _heights(tree, children)
     leading = set(tree.branch(leader(tree, step, length_penalty)))
     ends = [i for i, node in enumerate(nodes) if node.kept and node.step == min(step, last_step(tree))] + [h.node for h in tree.hypotheses]
     alive = {index for end in ends if nodes[end].step <= step for index in tree.branch(end)}
     texts: dict[int | None, str] = {None: ""}
     greedy_path: set[int | None] = {None}
     boxes = [{"kind": "node", "x": 0.0, "y": heights[ROOT], "token": root, "label": _short(root), "role": "alive", "state": "prompt"}]
-    lines = []
+    edges = []
     for index, node in enumerate(nodes):
         if index not in heights or node.step > step:
             continue
@@ -100,9 +123,9 @@ def beam_tree_data(
             | {"logprob": node.logprob, "total": node.total, "text": texts[index].replace("␣", " "), "state": state}
         )
         start, end = heights[ROOT if node.parent is None else node.parent], heights[index]
-        points = zip((-0.56, -0.5, -0.5, -0.44), (start, start, end, end))
-        lines += [shared | {"kind": "edge", "x": node.step + x, "y": y, "point": i} for i, (x, y) in enumerate(points)]
-    return pd.DataFrame(lines + boxes)
+        points = zip((HALF - 1, -0.5, -0.5, -HALF), (start, start, end, end))
+        edges += [shared | {"kind": "edge", "x": node.step + x, "y": y, "point": i} for i, (x, y) in enumerate(points)]
+    return pd.DataFrame(edges + boxes)
 
 
 @spec
@@ -117,7 +140,7 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
     axis = alt.Axis(orient="top", values=list(range(1, steps + 1)), format="d", grid=False, title=None, labelExpr=f"'{words['step']} ' + datum.label")
     x, y = alt.X("x:Q", scale=x_scale, axis=axis), alt.Y("y:Q", scale=y_scale, axis=None)
     color = role_color(labels={"computed": words["leads"], "alive": words["alive"], "dropped": words["dropped"]}, extra=("alive",))
-    faint = alt.condition(alt.datum.role == "dropped", alt.value(0.5), alt.value(1.0))
+    faint = alt.condition(alt.datum.role == "dropped", alt.value(0.55), alt.value(1.0))
 
     edges = alt.Chart().transform_filter(alt.datum.kind == "edge").encode(x=x, y=y, detail="node:Q", order="point:Q")
     width = alt.StrokeWidth("share:Q", scale=alt.Scale(domain=[0, 1], range=[1, 9]), legend=None)
@@ -125,7 +148,7 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
     greedy = edges.transform_filter(alt.datum.greedy).mark_line(interpolate="bundle", tension=1, stroke="currentColor", strokeDash=[3, 3], strokeWidth=2)
 
     nodes = alt.Chart().transform_filter(alt.datum.kind == "node")
-    boxes = nodes.transform_calculate(left="datum.x - 0.44", right="datum.x + 0.44", top="datum.y - 0.42", bottom="datum.y + 0.42")
+    boxes = nodes.transform_calculate(left=f"datum.x - {HALF}", right=f"datum.x + {HALF}", top="datum.y - 0.42", bottom="datum.y + 0.42")
     tooltip = [
         alt.Tooltip("token:N", title=words["token"]),
         alt.Tooltip("step:Q", title=words["step"]),
@@ -140,9 +163,9 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
         fill=color, stroke=color, opacity=faint, fillOpacity=alt.condition(leads, alt.value(0.38), alt.value(0.13)),
         strokeWidth=alt.condition(leads, alt.value(2.5), alt.value(1.0)), tooltip=tooltip)  # fmt: skip
     at = nodes.encode(x=x, y=y, opacity=faint, tooltip=tooltip)
-    names = at.transform_filter(~leads & (alt.datum.state != "prompt")).mark_text(fontSize=12.5, dy=-6, fill="currentColor").encode(text="label:N")
-    bold = at.transform_filter(leads).mark_text(fontSize=12.5, dy=-6, fill="currentColor", fontWeight="bold").encode(text="label:N")
-    start = at.transform_filter(alt.datum.state == "prompt").mark_text(fontSize=12.5, fill="currentColor", fontStyle="italic").encode(text="label:N")
+    names = at.transform_filter(~leads & (alt.datum.state != "prompt")).mark_text(fontSize=12, dy=-6, fill="currentColor").encode(text="label:N")
+    bold = at.transform_filter(leads).mark_text(fontSize=12, dy=-6, fill="currentColor", fontWeight="bold").encode(text="label:N")
+    start = at.transform_filter(alt.datum.state == "prompt").mark_text(fontSize=12, fill="currentColor", fontStyle="italic").encode(text="label:N")
     sums = at.transform_filter(alt.datum.state != "prompt").mark_text(fontSize=11, dy=8, fill="currentColor").encode(text=alt.Text("total:Q", format=".2f"))
     layers = alt.layer(lines, greedy, chips, names, bold, start, sums).properties(width=COLUMN * (steps + 1))
     return finish(layers, language, height=ROW * rows)

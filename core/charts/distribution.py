@@ -12,12 +12,17 @@ from core.charts.tokens import axis_labels
 ROW = 27  # pixels a candidate
 
 
-def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, language: str = "en") -> pd.DataFrame:
-    """One row a candidate, in the order given: probabilities before and after, both (n,), and how the second is written."""
+def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, language: str = "en", place: int = 0) -> pd.DataFrame:
+    """One row a candidate, in the order given: probabilities before and after, both (n,), and how the second is written.
+
+    `place` tells charts of different texts apart, so that a click on one is not taken for a click on another.
+    """
     after = np.asarray(after, np.float32)
     return pd.DataFrame(
         {
             "id": np.asarray(ids, np.int32),
+            "place": np.int32(place),
+            "rank": np.arange(len(labels), dtype=np.int32),
             "token": list(labels),
             "before": np.asarray(before, np.float32),
             "after": after,
@@ -27,14 +32,27 @@ def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndar
     )
 
 
+def sweep_data(data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], language: str = "en") -> pd.DataFrame:
+    """`distribution_data` of n candidates once for each of G temperatures; afters (G, n), `lines` (G) are said above the bars."""
+    parts = []
+    for temperature, after, line in zip(temperatures, np.asarray(afters, np.float32), lines):
+        written = [_percent(p, language) for p in after]
+        parts.append(data.assign(after=after, written=written, temperature=np.float32(temperature), line=line))
+    return pd.concat(parts, ignore_index=True)
+
+
 @spec
-def distribution_chart(rows: int, before: str, after: str, token: str, language: str = "en"):
+def distribution_chart(rows: int, before: str, after: str, token: str, language: str = "en", follow: str = ""):
     """Bars of `distribution_data`: a wide grey one behind (before), a hot one in front (after).
 
     The axis always runs from 0 to 100 %, so that change is seen. `before`, `after` and `token` are the
-    words for them. A click on a row selects its id in the selection `pick`.
+    words for them. A click on a row selects its id and place in the selection `pick`.
+
+    With `follow`, the CSS selector of a slider on the page, the data is `sweep_data` with a column `now`
+    (true for the temperature the server knows): the bars then follow the slider in the browser, with
+    numbers that were all computed by `core.decoding.sweep`.
     """
-    pick = alt.selection_point(name="pick", fields=["id"], on="click", empty=False)
+    pick = alt.selection_point(name="pick", fields=["id", "place"], on="click", empty=False, toggle=False)
     scale = alt.Scale(domain=[0, 1.12], nice=False)
     axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title=None)
     tooltip = [
@@ -43,19 +61,28 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
         alt.Tooltip("after:Q", title=after, format=".2%"),
     ]
     labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14)
-    base = alt.Chart().encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
+    base = alt.Chart()
+    if follow:
+        base = base.transform_filter("isValid(toNumber(slider)) ? abs(datum.temperature - toNumber(slider)) < 1e-4 : datum.now")
+    base = base.encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
     color = role_color(labels={"computed": after, "dropped": before})
     behind = base.transform_calculate(role="'dropped'").mark_bar(size=19, opacity=0.5, cornerRadiusEnd=4)
     front = base.transform_calculate(role="'computed'").mark_bar(size=9, cornerRadiusEnd=4)
     share = base.transform_calculate(end="max(datum.before, datum.after)").mark_text(align="left", dx=6, fontSize=13, fill="currentColor")
     row = base.mark_bar(size=ROW, opacity=0, cursor="pointer")  # invisible, but it makes the whole row clickable
-    layers = alt.layer(
+    layers = [
         behind.encode(x=alt.X("before:Q", scale=scale, axis=axis), color=color),
         front.encode(x=alt.X("after:Q", scale=scale, axis=axis), color=color),
         share.encode(x=alt.X("end:Q", scale=scale, axis=axis), text="written:N"),
         row.encode(x=alt.datum(0), x2=alt.datum(1.12)).add_params(pick),
-    )
-    return finish(layers, language, height=ROW * rows + 50)
+    ]
+    if follow:
+        line = base.transform_filter("datum.rank == 0").mark_text(align="right", baseline="bottom", fontSize=14, fill="currentColor")
+        layers.append(line.encode(x=alt.datum(1.12), y=alt.value(-6), text="line:N"))
+    chart = alt.layer(*layers)
+    if follow:
+        chart = chart.add_params(alt.param(name="slider", value=None, bind={"element": follow, "event": "input"}))
+    return finish(chart, language, height=ROW * rows + 16)
 
 
 def score_table(labels: Sequence[str], logits: np.ndarray, softmax: np.ndarray, hardmax: np.ndarray, temperature: float) -> pd.DataFrame:

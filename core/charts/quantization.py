@@ -19,8 +19,9 @@ ROW = 27  # pixels a bar
 def histogram_data(histogram: LevelHistogram) -> pd.DataFrame:
     """One row a bin and a level: kind ("weights", "level"), position in -1..1, density, share, height in the picture."""
     width = histogram.centers[1] - histogram.centers[0]
-    bins = pd.DataFrame({"kind": "weights", "position": histogram.centers, "density": histogram.density, "share": histogram.density * width})
-    levels = pd.DataFrame({"kind": "level", "position": histogram.levels, "density": histogram.level_density, "share": histogram.share})
+    columns = ("position", "density", "share")
+    bins = pd.DataFrame(dict(zip(columns, (histogram.centers, histogram.density, histogram.density * width)))).assign(kind="weights")
+    levels = pd.DataFrame(dict(zip(columns, (histogram.levels, histogram.level_density, histogram.share)))).assign(kind="level")
     # The outermost bins hold the largest weight of every block; they may stick out of the picture.
     peak = max(bins["density"].iloc[1:-1].max(), levels["density"].max() if len(levels) else 0.0)
     both = pd.concat([bins, levels], ignore_index=True)
@@ -46,8 +47,8 @@ def levels_chart(levels: int, axis: str, level: str, share: str, language: str =
         return finish(bell + ends.mark_rect().encode(x=x, x2="right:Q", y=top, y2="low:Q"), language, height=300)
     width = 3 if levels <= FEW else 1
     tooltip = [alt.Tooltip("position:Q", title=level, format=".4f"), alt.Tooltip("share:Q", title=share, format=".2%")]
-    comb = in_role(alt.Chart(), "computed").transform_filter("datum.kind == 'level'").transform_calculate(top="-0.03", low="-0.09", zero="0")
-    comb = comb.encode(x=x, tooltip=tooltip)
+    comb = in_role(alt.Chart(), "computed").transform_filter("datum.kind == 'level'").encode(x=x, tooltip=tooltip)
+    comb = comb.transform_calculate(top="-0.03", low="-0.09", zero="0")
     layers = [
         bell,
         comb.mark_rule(strokeWidth=width).encode(y=top, y2="low:Q"),
@@ -105,10 +106,10 @@ def bytes_data(
 
 
 @spec
-def bytes_chart(rows: int, unit: str, codes: str, scales: str, ceilings: tuple[tuple[str, float], ...] = (), language: str = "en"):
+def bytes_chart(rows: int, unit: str, ceilings: tuple[float, ...], codes: str, scales: str, language: str = "en"):
     """Stacked bars of `bytes_data`; the chosen format stands out.
 
-    `ceilings`, pairs of a name and a size in `unit`, are drawn as dashed lines, such as a device's memory.
+    `ceilings`, sizes in `unit` such as a device's memory, are drawn as dashed lines.
     """
     # Unseen bars, a fifth longer than the others, leave room for the numbers.
     x = alt.X("size:Q", stack="zero", title=unit, scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=5, gridOpacity=0.5))
@@ -118,13 +119,16 @@ def bytes_chart(rows: int, unit: str, codes: str, scales: str, ceilings: tuple[t
     color = role_color(labels={"computed": codes, "scales": scales}, extra=("scales",))
     bars = base.mark_bar(size=17).encode(x=x, color=color, order="role:N", opacity=_strong(0.38), tooltip=tooltip)
     once = alt.Chart().transform_filter("datum.role == 'computed'")
-    text = once.encode(y=y).mark_text(align="left", dx=6, fontSize=13, fill="currentColor").encode(x="total:Q", text="written:N", opacity=_strong(0.75))
+    text = once.mark_text(align="left", dx=6, fontSize=13, fill="currentColor")
+    text = text.encode(x="total:Q", y=y, text="written:N", opacity=_strong(0.75))
     room = once.transform_calculate(room="1.2 * datum.total").mark_bar(opacity=0).encode(x="room:Q", y=y)
     layers = [room, bars, text]
-    for name, size in ceilings:
-        line = once.transform_filter("datum.chosen").transform_calculate(ceiling=str(size), name=repr(name)).encode(x="ceiling:Q")
+    for size in ceilings:
+        line = once.transform_filter("datum.chosen").transform_calculate(ceiling=f"{size:g}", name=f"'{size:g} {unit}'")
+        line = line.encode(x="ceiling:Q")
+        named = line.mark_text(baseline="bottom", fontSize=11, fill="currentColor", opacity=0.8)
         layers.insert(1, line.mark_rule(strokeDash=[4, 4], strokeWidth=1.5, stroke="currentColor", opacity=0.35))
-        layers.append(line.mark_text(baseline="bottom", fontSize=11, fill="currentColor", opacity=0.8).encode(y=alt.value(-3), text="name:N"))
+        layers.append(named.encode(y=alt.value(-3), text="name:N"))
     return finish(alt.layer(*layers), language, height=ROW * rows + 90)
 
 

@@ -9,8 +9,7 @@ def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], 
     """Draw a chart made with `core.charts.theme.spec` on `data`, a DataFrame.
 
     `alt` states the takeaway for those who cannot see it. `on_pick(row)` is called, before the rerun, with the
-    fields that the chart's selection `pick` holds. Put what a click changes into `name` (a count, for
-    instance): a new name is a new chart, on which nothing is picked yet.
+    fields that the chart's selection `pick` holds.
     """
     key = page.key(name)
 

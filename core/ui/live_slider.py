@@ -1,7 +1,9 @@
-"""A slider that reports while the finger still drags; Streamlit's own reports on release.
+"""A slider that is felt while the finger still drags; Streamlit's own reports on release.
 
-It sends the next value only when the answer to the last one has been drawn, so a slow server or line
-makes it coarser, never late.
+It works in one of two ways. A chart that holds the picture of every step (`follow=` in
+core/charts/distribution.py) listens to it in the browser, and the server hears the value on release. Or the
+server draws every step: then the slider sends the next value only when the answer to the last one has
+been drawn, so a slow line makes it coarser, never late.
 """
 
 import streamlit as st
@@ -10,20 +12,18 @@ from core.ui import url
 
 _HTML = """
 <label><span class="name"></span><output></output>
-<input type="range"></label>
-<div class="ends"><span></span><span></span></div>
+<input type="range"><span class="low"></span><span class="high"></span></label>
 """
 
 _CSS = """
 :host { display: block; }
-label { display: grid; grid-template-columns: 1fr auto; row-gap: 6px; font-family: var(--st-font); font-size: 0.875rem;
-  color: var(--st-text-color); }
-output { color: var(--st-primary-color); font-weight: 600; font-variant-numeric: tabular-nums; }
-input { grid-column: 1 / 3; width: 100%; margin: 0; height: 24px; accent-color: var(--st-primary-color); cursor: pointer;
-  touch-action: pan-y; }
-input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 3px; border-radius: 6px; }
-.ends { display: flex; justify-content: space-between; font-family: var(--st-font); font-size: 0.8rem;
-  color: var(--st-text-color); opacity: 0.7; }
+label { display: grid; grid-template-columns: 1fr auto; row-gap: 4px; font-family: var(--st-font);
+  font-size: 0.875rem; color: var(--st-text-color); }
+label output { color: var(--st-primary-color); font-weight: 600; font-variant-numeric: tabular-nums; }
+label input { grid-column: 1 / 3; width: 100%; margin: 0; height: 24px; cursor: pointer;
+  accent-color: var(--st-primary-color); touch-action: pan-y; }
+label input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 3px; border-radius: 6px; }
+label .low, label .high { font-size: 0.8rem; opacity: 0.7; }
 """
 
 _JS = """
@@ -32,41 +32,49 @@ const memory = new WeakMap()
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const input = parentElement.querySelector("input"), shown = parentElement.querySelector("output")
   if (!input) return
-  const host = parentElement.host ?? parentElement
-  const own = memory.get(host) ?? { dragging: false, waiting: false, sent: null, timer: 0 }
-  memory.set(host, own)
-  parentElement.querySelector(".name").textContent = data.label
-  const [low, high] = parentElement.querySelectorAll(".ends span")
-  low.textContent = data.ends[0]
-  high.textContent = data.ends[1]
-  input.min = data.min; input.max = data.max; input.step = data.step
-  input.setAttribute("aria-label", data.label)
+  const own = memory.get(input) ?? { dragging: false, waiting: false, sent: null, timer: 0 }
+  memory.set(input, own)
+  for (const part of ["name", "low", "high"]) parentElement.querySelector("." + part).textContent = data[part]
+  Object.assign(input, { min: data.min, max: data.max, step: data.step })
+  input.setAttribute("aria-label", data.name)
 
-  const write = () => { shown.textContent = Number(input.value).toFixed(data.digits).replace(".", data.decimal) }
+  const relay = document.getElementById(data.relay)  // what a chart listens to
+  const write = () => {
+    shown.textContent = Number(input.value).toFixed(data.digits).replace(".", data.decimal)
+    if (relay && relay.value !== input.value) {
+      relay.value = input.value
+      relay.dispatchEvent(new Event("input"))
+    }
+  }
   const send = () => {
     const value = Number(input.value)
-    if (own.waiting || value === own.sent) return
+    if (!data.every_step || own.waiting || value === own.sent) return
     own.sent = value
     own.waiting = true
     clearTimeout(own.timer)
     own.timer = setTimeout(() => { own.waiting = false; send() }, 400)
     setStateValue("value", value)
   }
-  if (!own.dragging && !own.waiting) { input.value = data.value; own.sent = data.value }
-  if (own.waiting && data.value === own.sent) { own.waiting = false; clearTimeout(own.timer); requestAnimationFrame(send) }
+  if (own.waiting && data.value === own.sent) {
+    own.waiting = false
+    clearTimeout(own.timer)
+    requestAnimationFrame(send)
+  } else if (!own.dragging && !own.waiting) {
+    input.value = own.sent = data.value
+  }
   write()
   input.oninput = () => { own.dragging = true; write(); send() }
-  input.onchange = () => { own.dragging = false; write(); setTriggerValue("settled", Number(input.value)) }
+  input.onchange = () => { own.dragging = false; own.sent = Number(input.value); setTriggerValue("settled", own.sent) }
 }
 """
 
 _component = st.components.v2.component("glassbox_live_slider", html=_HTML, css=_CSS, js=_JS)
 
 
-def live_slider(page, name: str, low: float, high: float, default: float, step: float) -> float:
-    """A number from `low` to `high` that follows the finger. Use it inside a fragment.
+def live_slider(page, name: str, low: float, high: float, default: float, step: float, every_step: bool = False) -> float:
+    """A number from `low` to `high`; the link is written on release. Texts: `<name>.label`, `.low`, `.high` (the ends).
 
-    Texts: `<name>.label`, `<name>.low` and `<name>.high` for the two ends. The link is written on release.
+    A chart that follows it takes `follow=selector(page, name)`. `every_step` runs the fragment while dragging.
     """
     key, slider = page.key(name), page.key(name) + "_slider"
     url.seed(page, name, default, lambda raw: _within(float(raw), low, high))
@@ -78,24 +86,32 @@ def live_slider(page, name: str, low: float, high: float, default: float, step: 
         st.session_state[slider + "_dragging"] = dragging
 
     value = float(st.session_state[key])
-    _component(
-        key=slider,
-        data={
-            "label": page.t.plain(f"{name}.label"),
-            "ends": [page.t.plain(f"{name}.low"), page.t.plain(f"{name}.high")],
-            "min": low,
-            "max": high,
-            "step": step,
-            "value": value,
-            "digits": len(f"{step:g}".partition(".")[2]),
-            "decimal": "," if page.language == "de" else ".",
-        },
-        on_value_change=lambda: moved("value", dragging=True),
-        on_settled_change=lambda: moved("settled", dragging=False),
-    )
+    relay = selector(page, name)[1:]
+    data = {
+        "relay": relay,
+        "name": page.t.plain(f"{name}.label"),
+        "low": page.t.plain(f"{name}.low"),
+        "high": page.t.plain(f"{name}.high"),
+        "min": low,
+        "max": high,
+        "step": step,
+        "value": value,
+        "every_step": every_step,
+        "digits": len(f"{step:g}".partition(".")[2]),
+        "decimal": "," if page.language == "de" else ".",
+    }
+    with st.container(gap=None):
+        st.html(f'<input type="hidden" id="{relay}">')  # components come late; a chart needs something to listen to at once
+        on_drag, on_release = lambda: moved("value", dragging=True), lambda: moved("settled", dragging=False)
+        _component(key=slider, data=data, on_value_change=on_drag, on_settled_change=on_release)
     if not st.session_state.get(slider + "_dragging"):  # a browser allows few changes of the address a second
         url.share(page, name, None if value == default else f"{value:g}")
     return value
+
+
+def selector(page, name: str) -> str:
+    """CSS selector of what carries the slider's value, for a chart that follows it."""
+    return f"#glassbox_{page.key(name)}"
 
 
 def _within(value: float, low: float, high: float) -> float:
