@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.charts import attention as charts
+from core.charts import heads as charts
 from core.charts.distribution import distribution_chart, distribution_data
 from core.decoding import distribution
 from core.measure import kl
@@ -17,7 +17,7 @@ from core.ui.traces import kinds, logits_without, traced
 
 SHOWN = 40  # tokens in the map
 STAGES = ("products", "scaled", "masked", "weights", "result")
-PRESETS = {"default": {"layer": 1, "head": 1, "token": 400, "off": "none"}, "copy": {}, "name": {}, "list": {}}
+PRESETS = {"default": {"layer": 8, "head": 6, "token": 400, "off": "none"}, "name": {}, "before": {"layer": 7, "head": 1}, "list": {}}
 
 page = require("attention")
 t, lm = page.t, page.lm
@@ -32,11 +32,11 @@ def words(group, *keys):
 @fragment
 def guess(ids):
     def answer():
-        acts = traced(lm, ids)
-        share = sum(float(acts[f"blocks.{i}.attn.hook_pattern"][:, 2:, 0].mean()) for i in range(lm.config.n_layers)) / lm.config.n_layers
-        return "first", {"share": share, "token": label(ids[0])}
+        profiles = [head_profile(traced(lm, ids)[f"blocks.{i}.attn.hook_pattern"], ids) for i in range(lm.config.n_layers)]
+        first, last = (sum(float(getattr(p, name).mean()) for p in profiles) / len(profiles) for name in ("first", "previous"))
+        return "first" if first > last else "last", {"first": first, "last": last, "token": label(ids[0]), "even": 2 / len(ids)}
 
-    panels.predict(page, ("last", "first", "even"), answer)
+    panels.predict(page, ("last", "first"), answer)
 
 
 @fragment
@@ -44,8 +44,8 @@ def experiment(ids):
     acts, names = traced(lm, ids), lm.tokenizer.labels(ids)
     found = kinds(lm, lm.name, tuple(ids))
     with st.container(horizontal=True, gap="large"):
-        layer = controls.slider(page, "layer", 1, lm.config.n_layers, 1)
-        head = controls.slider(page, "head", 1, lm.config.n_heads, 1)
+        layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(8, lm.config.n_layers))
+        head = controls.slider(page, "head", 1, lm.config.n_heads, lm.config.n_heads)
         token = min(controls.slider(page, "token", 1, 400, 400), len(ids))
     pattern = acts[f"blocks.{layer - 1}.attn.hook_pattern"][head - 1]
     kind = found[layer - 1][head - 1]

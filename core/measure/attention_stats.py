@@ -52,9 +52,9 @@ def head_profile(pattern: Tensor, ids) -> HeadProfile:
 def head_kind(profile: HeadProfile, head: int) -> str:
     """The one word for a head: the first of these that its scores reach, else "mixed".
 
-    previous >= 0.4, induction >= 0.4, same >= 0.4, first >= 0.5, local >= 0.7, diffuse >= 0.6.
+    previous >= 0.35, induction >= 0.3, same >= 0.35, first >= 0.35, local >= 0.65, diffuse >= 0.7.
     """
-    for kind, threshold in (("previous", 0.4), ("induction", 0.4), ("same", 0.4), ("first", 0.5), ("local", 0.7), ("diffuse", 0.6)):
+    for kind, threshold in (("previous", 0.35), ("induction", 0.3), ("same", 0.35), ("first", 0.35), ("local", 0.65), ("diffuse", 0.7)):
         if float(getattr(profile, kind)[head]) >= threshold:
             return kind
     return "mixed"
