@@ -1,23 +1,30 @@
 """Arithmetic on a model's shape: parameters, memory, FLOPs, limits. No network runs here."""
 
-from core.costs.formulas import (
-    BITS,
+from core.costs.compute import (
     Roofline,
+    attention_crossover,
     attention_flops,
-    attention_score_bytes,
     decode_flops,
-    kv_bytes_per_token,
-    kv_cache_bytes,
-    parameters,
     prefill_flops,
     roofline,
     tokens_per_second_bound,
+)
+from core.costs.memory import (
+    BITS,
+    Memory,
+    attention_score_bytes,
+    fits,
+    kv_bytes_per_token,
+    kv_cache_bytes,
+    model_memory,
     weight_bytes,
 )
-from core.costs.tables import Gpu, ModelSpec, gpus, models
+from core.costs.parameters import active_parameters, parameters
+from core.costs.specs import Gpu, ModelSpec, as_spec
+from core.costs.tables import gpus, models
 
 __all__ = [
-    "BITS", "Gpu", "ModelSpec", "Roofline", "attention_flops", "attention_score_bytes", "decode_flops", "gpus",
-    "kv_bytes_per_token", "kv_cache_bytes", "models", "parameters", "prefill_flops", "roofline",
-    "tokens_per_second_bound", "weight_bytes",
+    "BITS", "Gpu", "Memory", "ModelSpec", "Roofline", "active_parameters", "as_spec", "attention_crossover",
+    "attention_flops", "attention_score_bytes", "decode_flops", "fits", "gpus", "kv_bytes_per_token", "kv_cache_bytes",
+    "model_memory", "models", "parameters", "prefill_flops", "roofline", "tokens_per_second_bound", "weight_bytes",
 ]  # fmt: skip
