@@ -78,7 +78,7 @@ def settings():
 
 def bars(reading, data, added, temperature, filters):
     """The picture of every temperature goes to the browser at once; there it follows the slider."""
-    shares, bits, kept = sweep(reading.logits, TEMPERATURES, data["id"].to_numpy(), **filters)
+    shares, bits, kept = sweep(reading.logits, TEMPERATURES, data["id"].tolist(), **filters)
     lines = [t.plain("next.line", bits=float(b), kept=int(k)) for b, k in zip(bits, kept)]
     swept = sweep_data(data, TEMPERATURES, shares, lines, page.language)
     swept["now"] = abs(swept["temperature"] - temperature) < 1e-4
@@ -100,8 +100,12 @@ def tokens(reading, added, data):
     strip = read_tokens(page, reading, fresh=len(added))
     token_strip(page, "tokens", strip, t.plain("text.label"), lambda i: state.update({LOOKED_AT: i}), looked_at)
     if looked_at:
-        st.caption(t("text.expected", **expected(reading, looked_at)))
-    st.caption(t("text.append"))
+        share, rank, likeliest = live.expected(lm, reading, looked_at)
+        words = t.join(f"{lm.tokenizer.label(token)} {t.number(p, '.0%')}" for token, p in likeliest)
+        token = lm.tokenizer.label(reading.ids[looked_at])
+        st.caption(t("text.expected", n=looked_at + 1, token=token, share=share, rank=rank, expected=words))
+    full = len(reading.ids) >= lm.config.context_length
+    st.caption(t("text.full", n=lm.config.context_length) if full else t("text.append"))
     left = data[data["after"] > 0].head(8)
     chips = candidates(page, left["token"], left["after"])
     token_strip(page, "chips", chips, t.plain("text.candidates"), lambda i: set_appended(page, [*added, left["id"].iloc[i]]))
@@ -124,18 +128,9 @@ def button(name, icon, kept, then_write=0, primary=False, disabled=False):
     st.button(t(f"text.{name}"), key=page.key(name), icon=icon, type=kind, on_click=clicked, disabled=disabled)
 
 
-def expected(reading, i):
-    """What stands at position i, and what the model expected there."""
-    probs = distribution(live.read(lm, reading.ids[:i]).logits)
-    token = reading.ids[i]
-    likeliest = t.join(f"{lm.tokenizer.label(n)} {t.number(float(probs[n]), '.0%')}" for n in probs.topk(3).indices)
-    share = float(probs[token])
-    return {"n": i + 1, "token": lm.tokenizer.label(token), "share": share, "rank": int((probs > share).sum()) + 1, "expected": likeliest}
-
-
 def scores(logits, data, temperature):
     with panels.panel(page, "scores", "live"):
-        ids = data["id"].to_numpy()
+        ids = data["id"].tolist()
         table = score_table(data["token"], logits[ids], distribution(logits, temperature)[ids], distribution(logits, 0)[ids], temperature)
         panels.table(page, "scores", table.head(6), shares=("softmax", "hardmax"))
 

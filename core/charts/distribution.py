@@ -9,10 +9,12 @@ import pandas as pd
 from core.charts.theme import finish, role_color, spec
 from core.charts.tokens import axis_labels
 
-ROW = 27  # pixels a candidate
+ROW = 30  # pixels a candidate
 
 
-def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, language: str = "en", place: int = 0) -> pd.DataFrame:
+def distribution_data(
+    ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, language: str = "en", place: int = 0
+) -> pd.DataFrame:
     """One row a candidate, in the order given: probabilities before and after, both (n,), and how the second is written.
 
     `place` tells charts of different texts apart, so that a click on one is not taken for a click on another.
@@ -32,7 +34,9 @@ def distribution_data(ids: Sequence[int], labels: Sequence[str], before: np.ndar
     )
 
 
-def sweep_data(data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], language: str = "en") -> pd.DataFrame:
+def sweep_data(
+    data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], language: str = "en"
+) -> pd.DataFrame:
     """`distribution_data` of n candidates once for each of G temperatures; afters (G, n), `lines` (G) are said above the bars."""
     parts = []
     for temperature, after, line in zip(temperatures, np.asarray(afters, np.float32), lines):
@@ -46,7 +50,7 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     """Bars of `distribution_data`: a wide grey one behind (before), a hot one in front (after).
 
     The axis always runs from 0 to 100 %, so that change is seen. `before`, `after` and `token` are the
-    words for them. A click on a row selects its id and place in the selection `pick`.
+    words for them; without a word for before, only the other bars are drawn. A click on a row selects its id and place in the selection `pick`.
 
     With `follow`, the CSS selector of a slider on the page, the data is `sweep_data` with a column `now`
     (true for the temperature the server knows): the bars then follow the slider in the browser, with
@@ -55,23 +59,21 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     pick = alt.selection_point(name="pick", fields=["id", "place"], on="click", empty=False, toggle=False)
     scale = alt.Scale(domain=[0, 1.12], nice=False)
     axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title=None)
-    tooltip = [
-        alt.Tooltip("token:N", title=token),
-        alt.Tooltip("before:Q", title=before, format=".2%"),
-        alt.Tooltip("after:Q", title=after, format=".2%"),
-    ]
-    labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14)
+    tooltip = [alt.Tooltip("token:N", title=token), alt.Tooltip("after:Q", title=after, format=".2%")]
+    if before:
+        tooltip.insert(1, alt.Tooltip("before:Q", title=before, format=".2%"))
+    labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14, labelOverlap=False)
     base = alt.Chart()
     if follow:
         base = base.transform_filter("isValid(toNumber(slider)) ? abs(datum.temperature - toNumber(slider)) < 1e-4 : datum.now")
     base = base.encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
-    color = role_color(labels={"computed": after, "dropped": before})
+    color = role_color(labels={"computed": after, "dropped": before} if before else None)
     behind = base.transform_calculate(role="'dropped'").mark_bar(size=19, opacity=0.5, cornerRadiusEnd=4)
-    front = base.transform_calculate(role="'computed'").mark_bar(size=9, cornerRadiusEnd=4)
+    front = base.transform_calculate(role="'computed'").mark_bar(size=10 if before else 19, cornerRadiusEnd=4)
     share = base.transform_calculate(end="max(datum.before, datum.after)").mark_text(align="left", dx=6, fontSize=13, fill="currentColor")
     row = base.mark_bar(size=ROW, opacity=0, cursor="pointer")  # invisible, but it makes the whole row clickable
     layers = [
-        behind.encode(x=alt.X("before:Q", scale=scale, axis=axis), color=color),
+        *([behind.encode(x=alt.X("before:Q", scale=scale, axis=axis), color=color)] if before else []),
         front.encode(x=alt.X("after:Q", scale=scale, axis=axis), color=color),
         share.encode(x=alt.X("end:Q", scale=scale, axis=axis), text="written:N"),
         row.encode(x=alt.datum(0), x2=alt.datum(1.12)).add_params(pick),

@@ -68,7 +68,7 @@ def role_color(field: str = "role", labels: dict[str, str] | None = None, extra:
     legend = None
     if labels:
         words = " : ".join(f"datum.value == '{role}' ? {_quoted(text)}" for role, text in labels.items()) + " : ''"
-        legend = alt.Legend(title=None, orient="top", values=list(labels), labelExpr=words, symbolType="square")
+        legend = alt.Legend(title=None, orient="top", values=list(labels), labelExpr=words, symbolType="square", symbolOpacity=1, labelLimit=0)
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=[*ROLES, *extra]), legend=legend)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from core.decoding.distribution import distribution, entropy_bits
 
 
-def sweep(logits: Tensor, temperatures: Sequence[float], ids: Tensor, **filters) -> tuple[Tensor, Tensor, Tensor]:
+def sweep(logits: Tensor, temperatures: Sequence[float], ids: Sequence[int], **filters) -> tuple[Tensor, Tensor, Tensor]:
     """`distribution` of logits (V,) at G temperatures, each with the same top_k, top_p, min_p.
 
     Returns the probabilities of the tokens ids (n,), shape (G, n); the entropy of each whole distribution
@@ -17,7 +17,7 @@ def sweep(logits: Tensor, temperatures: Sequence[float], ids: Tensor, **filters)
     shares, bits, kept = [], [], []
     for temperature in temperatures:
         probs = distribution(logits, temperature, **filters)
-        shares.append(probs[ids])
+        shares.append(probs[list(ids)])
         bits.append(entropy_bits(probs))
         kept.append((probs > 0).sum())
     return torch.stack(shares), torch.stack(bits), torch.stack(kept)

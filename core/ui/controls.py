@@ -93,8 +93,8 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") 
         st.caption(f":material/visibility: {t(f'presets.{now}.look')}")
 
 
-def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1) -> list[int]:
-    """The viewer's text as token ids, at most `max_tokens` of them.
+def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1, live: bool = False) -> list[int]:
+    """The viewer's text as token ids, at most `max_tokens` of them. `live`: one line that is read while it is typed.
 
     What was typed stays in the field; what is done with it (cut, cleaned, replaced by the example
     `<name>.default`) is said in one sentence. `keep` says which end survives a cut: "head" or "tail".
@@ -103,7 +103,9 @@ def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail"
     example = t.plain(f"{name}.default")
     url.seed(page, name, example, str)
     _follow_language(page, name)
-    typed = st.text_area(t(f"{name}.label"), key=key, height=100, placeholder=example, help=t.maybe(f"{name}.help"), persist_state="session")
+    field, extra = (st.text_input, {"live": "120ms"}) if live else (st.text_area, {"height": 100})
+    label, info = t(f"{name}.label"), t.maybe(f"{name}.help")
+    typed = field(label, key=key, placeholder=example, help=info, persist_state="session", **extra)
     if not url.share(page, name, None if typed == example else typed):
         page.note("notes.long_link")
     text, removed = clean(typed)
@@ -127,8 +129,9 @@ def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail"
 
 def clean(text: str) -> tuple[str, int]:
     """Text without control characters (line breaks and tabs stay) and lone surrogates, and how many went."""
-    kept = [c for c in text.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")]
-    return "".join(kept), len(text.replace("\r\n", "\n")) - len(kept)
+    text = text.replace("\r\n", "\n")
+    kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return kept, len(text) - len(kept)
 
 
 def _choice(widget, page, name: str, options: Sequence, default, **extra):

@@ -167,7 +167,7 @@ def _header(t: Texts, page) -> None:
     """Title and question, drawn before the page's own imports, so that there is something to read at once."""
     stem = page.url_path if page.url_path in {name for _, name, _ in PAGES} else "home"
     if f"pages.{stem}.question" in t:
-        st.title(t(f"pages.{stem}.title"), anchor=False)
+        st.title("Glassbox" if stem == "home" else t(f"pages.{stem}.title"), anchor=False)
         st.markdown(f"##### {t(f'pages.{stem}.question')}")
 
 

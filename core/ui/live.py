@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.decoding import generate
+from core.decoding import distribution, generate
 from core.kv_cache import Cache
 from core.models.language_model import LanguageModel
 
@@ -58,6 +58,21 @@ def draw(lm: LanguageModel, reading: Reading, seed: int, **settings) -> int:
     n = len(reading.ids)
     steps = generate(lm, reading.ids, 1, seed=seed + n, cache=beginning(reading, n - 1, room=1), **settings)
     return next(steps).token
+
+
+def go_on(lm: LanguageModel, reading: Reading, n: int, seed: int, **settings) -> Reading:
+    """The reading with up to `n` tokens written behind it, drawn with the settings of `distribution`."""
+    cache = beginning(reading, len(reading.ids) - 1, room=n + 1)
+    new = [step.token for step in generate(lm, reading.ids, n, seed=seed, cache=cache, **settings)]
+    return read(lm, [*reading.ids, *(token for token in new if token != lm.tokenizer.eot)])
+
+
+def expected(lm: LanguageModel, reading: Reading, i: int, n: int = 3) -> tuple[float, int, list[tuple[int, float]]]:
+    """What the model expected at position i >= 1: the probability and place of the token there, and the n likeliest."""
+    probs = distribution(read(lm, reading.ids[:i]).logits)
+    share = probs[reading.ids[i]]
+    likeliest = probs.topk(n)
+    return float(share), int((probs > share).sum()) + 1, list(zip(likeliest.indices.tolist(), likeliest.values.tolist()))
 
 
 def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> Reading:

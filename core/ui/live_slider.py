@@ -19,9 +19,16 @@ _CSS = """
 :host { display: block; }
 label { display: grid; grid-template-columns: 1fr auto; row-gap: 4px; font-family: var(--st-font);
   font-size: 0.875rem; color: var(--st-text-color); }
-label output { color: var(--st-primary-color); font-weight: 600; font-variant-numeric: tabular-nums; }
-label input { grid-column: 1 / 3; width: 100%; margin: 0; height: 24px; cursor: pointer;
-  accent-color: var(--st-primary-color); touch-action: pan-y; }
+label output { justify-self: end; color: var(--st-primary-color); font-weight: 600; font-variant-numeric: tabular-nums; }
+label input { grid-column: 1 / 3; width: 100%; margin: 0; height: 24px; cursor: pointer; touch-action: pan-y;
+  appearance: none; background: transparent; }
+label input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px; background:
+  linear-gradient(to right, var(--st-primary-color) var(--filled), var(--st-border-color) var(--filled)); }
+label input::-moz-range-track { height: 4px; border-radius: 2px; background: var(--st-border-color); }
+label input::-moz-range-progress { height: 4px; border-radius: 2px; background: var(--st-primary-color); }
+label input::-webkit-slider-thumb { appearance: none; width: 16px; height: 16px; margin-top: -6px; border-radius: 50%;
+  background: var(--st-primary-color); }
+label input::-moz-range-thumb { width: 16px; height: 16px; border: 0; border-radius: 50%; background: var(--st-primary-color); }
 label input:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 3px; border-radius: 6px; }
 label .low, label .high { font-size: 0.8rem; opacity: 0.7; }
 """
@@ -41,6 +48,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   const relay = document.getElementById(data.relay)  // what a chart listens to
   const write = () => {
     shown.textContent = Number(input.value).toFixed(data.digits).replace(".", data.decimal)
+    input.style.setProperty("--filled", `${100 * (input.value - input.min) / (input.max - input.min)}%`)
     if (relay && relay.value !== input.value) {
       relay.value = input.value
       relay.dispatchEvent(new Event("input"))

@@ -14,9 +14,12 @@ _BADGES = {
 
 
 @contextmanager
-def panel(page, name: str, kind: str):
-    """A card with a title (`<name>.title`), a badge (live, recorded, arithmetic) and what to see (`<name>.caption`)."""
-    with st.container(border=True):
+def panel(page, name: str, kind: str, stretch: bool = False):
+    """A card with a title (`<name>.title`), a badge (live, recorded, arithmetic) and what to see (`<name>.caption`).
+
+    `stretch` makes cards in neighbouring columns equally high.
+    """
+    with st.container(border=True, height="stretch" if stretch else "content"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.subheader(page.t(f"{name}.title"), anchor=False, width="content")
             badge(page, kind)

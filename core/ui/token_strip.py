@@ -152,7 +152,8 @@ def candidates(page, names: Sequence[str], shares: Sequence[float]) -> list[Toke
 
 
 def _root(share: float) -> float:
-    return min(max(share, 0.0), 1.0) ** 0.5  # small probabilities stay apart
+    """A probability's place on the palette: small ones stay apart, and 1 is still a colour to read on."""
+    return 0.72 * min(max(share, 0.0), 1.0) ** 0.5
 
 
 def token_strip(
