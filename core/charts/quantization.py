@@ -1,6 +1,6 @@
 """Charts of the quantization lab: the comb of levels, error by layer, bytes, and what fewer bits cost."""
 
-from collections.abc import Iterable
+import math
 
 import altair as alt
 import pandas as pd
@@ -14,6 +14,7 @@ PARTS = ("q", "k", "v", "o", "gate", "up", "down")
 FEW = 16  # up to so many levels each tooth gets a head
 WORST = 0.8  # relative error at the end of the colour scale
 ROW = 27  # pixels a bar
+EVERY_ROW = {"labelOverlap": False, "labelFlush": False, "labelBaseline": "middle", "labelLimit": 180}  # a label for each, beside it
 
 
 def histogram_data(histogram: LevelHistogram) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def error_chart(layers: int, layer: str, part: str, error: str, mb: str, languag
         alt.Tooltip("error:Q", title=error, format=".3%"),
         alt.Tooltip("mb:Q", title=mb, format=".3f"),
     ]
-    base = alt.Chart().encode(x=x, y=alt.Y("layer:O", title=layer, axis=alt.Axis(labelOverlap=False)), tooltip=tooltip)
+    base = alt.Chart().encode(x=x, y=alt.Y("layer:O", title=layer, axis=alt.Axis(**EVERY_ROW)), tooltip=tooltip)
     color = alt.Color("error:Q", legend=None, scale=alt.Scale(domain=[0, WORST], clamp=True))
     cells = base.mark_rect(cornerRadius=3, cursor="pointer").encode(color=color).add_params(pick)
     text = base.mark_text(fontSize=12, fill="currentColor").encode(text="written:N")
@@ -113,7 +114,7 @@ def bytes_chart(rows: int, unit: str, ceilings: tuple[float, ...], codes: str, s
     """
     # Unseen bars, a fifth longer than the others, leave room for the numbers.
     x = alt.X("size:Q", stack="zero", title=unit, scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=5, gridOpacity=0.5))
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=180, labelOverlap=False))
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, **EVERY_ROW))
     tooltip = [alt.Tooltip("label:N", title=" "), alt.Tooltip("size:Q", title=unit, format=",.3f")]
     base = alt.Chart().encode(y=y)
     color = role_color(labels={"computed": codes, "scales": scales}, extra=("scales",))
@@ -132,26 +133,30 @@ def bytes_chart(rows: int, unit: str, ceilings: tuple[float, ...], codes: str, s
     return finish(alt.layer(*layers), language, height=ROW * rows + 90)
 
 
-def price_data(rows: Iterable[tuple[str, str, float, float]], chosen: str, language: str = "en") -> pd.DataFrame:
-    """Rows of (format, name, bits a weight, perplexity), FP32 first, with the change against FP32 and the bar's end.
+def price_data(
+    names: dict[str, str], bits: dict[str, float], perplexity: dict[str, float], chosen: str, language: str = "en"
+) -> pd.DataFrame:
+    """One row a format: bits a weight, perplexity (missing while not measured), change against FP32, the bar's end.
 
     Bars end at three times FP32's perplexity; what is worse is cut off there and keeps its number.
     """
-    data = pd.DataFrame(rows, columns=["format", "name", "bits", "perplexity"])
-    data["reference"] = data["perplexity"].iloc[0]
+    data = pd.DataFrame([(key, name, bits[key], perplexity.get(key, math.nan)) for key, name in names.items()])
+    data.columns = ["format", "name", "bits", "perplexity"]
+    data["reference"] = perplexity["fp32"]
     data["change"] = data["perplexity"] / data["reference"] - 1
     data["end"] = data["perplexity"].clip(upper=3 * data["reference"])
-    data["label"] = [_label(name, bits, language) for name, bits in zip(data["name"], data["bits"])]
-    changes = [f"  ({change + 0.0:+.1%})" for change in data["change"].round(3)]  # + 0.0 turns -0 into 0
-    numbers = [f"{value:,.2f}{change}" for value, change in zip(data["perplexity"], ["", *changes[1:]])]
-    return data.assign(written=[_local(number, language) for number in numbers], chosen=data["format"] == chosen)
+    data["label"] = [_label(name, number, language) for name, number in zip(data["name"], data["bits"])]
+    data["chosen"] = data["format"] == chosen
+    numbers = zip(data["format"], data["perplexity"], data["change"].round(3) + 0.0)  # + 0.0 turns -0 into 0
+    written = ["" if key not in perplexity else f"{value:,.2f}  ({change:+.1%})" for key, value, change in numbers]
+    return data.assign(written=[_local(text.removesuffix("  (+0.0%)") if i == 0 else text, language) for i, text in enumerate(written)])
 
 
 @spec
 def price_chart(rows: int, perplexity: str, change: str, language: str = "en"):
     """Perplexity of every format of `price_data` as bars, with FP32's as a dashed line; the chosen one stands out."""
     x = alt.X("end:Q", title=perplexity, scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=5, gridOpacity=0.5))
-    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=180, labelOverlap=False))
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, **EVERY_ROW))
     tooltip = [
         alt.Tooltip("label:N", title=" "),
         alt.Tooltip("perplexity:Q", title=perplexity, format=",.3f"),

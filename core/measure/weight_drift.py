@@ -7,22 +7,17 @@ import torch
 from torch import Tensor
 
 from core.kv_cache import make_cache
+from core.measure.perplexity import Perplexity
 from core.models.language_model import LanguageModel, as_batch
 
 CHUNK = 128  # positions whose scores over the whole vocabulary stand in memory together
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What a model made of a text of T tokens."""
+class Scores(Perplexity):
+    """What a model made of a text of T tokens: its surprise, nll (T - 1,), and its guesses."""
 
-    nll: Tensor  # (T - 1,) nats: how surprised it was by each token after the first
-    top: Tensor  # (T,) long: its likeliest next token at every position
-
-    @property
-    def perplexity(self) -> float:
-        """exp of the mean nll: among how many equally likely tokens it hesitated, on average."""
-        return float(self.nll.mean().exp())
+    top: Tensor  # (T,) long: the likeliest next token at every position
 
 
 def score(lm: LanguageModel, ids) -> Scores:
@@ -45,10 +40,9 @@ def agreement(before: Scores, after: Scores) -> float:
     return float((before.top == after.top).float().mean())
 
 
-def next_token_kl(before: Tensor, after: Tensor) -> float:
-    """KL(before ‖ after) in nats of the distributions that two rows of scores (V,) stand for; 0 = the same."""
-    log_p, log_q = before.log_softmax(-1), after.log_softmax(-1)
-    return max(0.0, float((log_p.exp() * (log_p - log_q)).sum()))
+def shared_start(before: list[int], after: list[int]) -> int:
+    """How many tokens two texts share before the first difference."""
+    return next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
 
 
 def changed_tokens(before: list[int], after: list[int]) -> tuple[list[bool], list[bool]]:

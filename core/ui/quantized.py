@@ -59,41 +59,47 @@ def _small_model(_lm: LanguageModel, name: str, stored: Stored) -> Small:
 
 def scores(lm: LanguageModel, ids) -> Scores:
     """What a model makes of a text; kept for the next viewer who asks."""
-    return _scores(lm, lm.name, tuple(ids))
+    return _scores(lm, lm.name, _key(ids), ids)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _scores(_lm: LanguageModel, name: str, ids: tuple[int, ...]) -> Scores:
-    return score(_lm, ids)
+def _scores(_lm: LanguageModel, name: str, key: str, _ids) -> Scores:
+    return score(_lm, _ids)
 
 
 def written(lm: LanguageModel, ids, n: int) -> list[int]:
     """The likeliest continuation, token by token: whatever differs, differs because of the weights."""
-    return _written(lm, lm.name, tuple(ids), n)
+    return _written(lm, lm.name, _key(ids), ids, n)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _written(_lm: LanguageModel, name: str, ids: tuple[int, ...], n: int) -> list[int]:
-    cache = live.beginning(live.read(_lm, ids), len(ids) - 1, room=n + 1)
-    return [step.token for step in generate(_lm, ids, n, temperature=0, cache=cache)]
+def _written(_lm: LanguageModel, name: str, key: str, _ids, n: int) -> list[int]:
+    cache = live.beginning(live.read(_lm, _ids), len(_ids) - 1, room=n + 1)
+    return [step.token for step in generate(_lm, _ids, n, temperature=0, cache=cache)]
 
 
-def price(lm: LanguageModel, stored: Stored, ids) -> tuple[float, float]:
-    """Bits a weight, scales counted, and perplexity on `ids` for one way to store the weights."""
-    return _price(lm, lm.name, stored, tuple(ids))
+def perplexity_of(lm: LanguageModel, stored: Stored, ids) -> float:
+    """Perplexity on `ids` of `lm` with its weights stored so."""
+    return _perplexity_of(lm, lm.name, stored, _key(ids), ids)
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Stored: repr})
-def _price(_lm: LanguageModel, name: str, stored: Stored, ids: tuple[int, ...]) -> tuple[float, float]:
-    small = small_model(_lm, stored)
-    return small.bits_per_weight, scores(small.lm, ids).perplexity
+def _perplexity_of(_lm: LanguageModel, name: str, stored: Stored, key: str, _ids) -> float:
+    return scores(small_model(_lm, stored).lm, _ids).perplexity
+
+
+def _key(ids) -> str:
+    """Token ids as one string: Streamlit looks at a list's numbers one by one."""
+    return " ".join(map(str, ids))
 
 
 def compared_strips(page, before: list[int], after: list[int]) -> tuple[list[Token], list[Token]]:
     """Two texts as tokens; what has no counterpart in the other text is coloured."""
+    word = page.t.plain("says.changed")
+
+    def strip(ids: list[int], changed: list[bool]) -> list[Token]:
+        labels = page.lm.tokenizer.labels(ids)
+        return [Token(name, 0.45, f"{name}: {word}", state="marked") if new else Token(name) for name, new in zip(labels, changed)]
+
     marks = changed_tokens(before, after)
-    label, word = page.lm.tokenizer.label, page.t.plain("says.changed")
-    return tuple(
-        [Token(label(i), 0.45 if new else None, f"{label(i)}: {word}" if new else "", state="marked" if new else "") for i, new in zip(ids, marked)]
-        for ids, marked in zip((before, after), marks)
-    )
+    return strip(before, marks[0]), strip(after, marks[1])

@@ -126,7 +126,10 @@ def test_the_own_text_is_measured(page):
     assert metric(at, "Tokens") == "24"  # one a byte
 
 
-@pytest.mark.parametrize("prompt", ["", " ", "x", "<script>alert(1)</script> **b**", "<|endoftext|>", "\u0000\u0007", "🦊" * 300, "مرحبا بالعالم", "a" * 100_000])
+@pytest.mark.parametrize(
+    "prompt",
+    ["", " ", "x", "<script>alert(1)</script> **b**", "<|endoftext|>", "\u0000\u0007", "🦊" * 300, "مرحبا بالعالم", "a" * 100_000],
+)
 def test_any_text_is_read(page, prompt):
     at = page(lang="en")
     at.text_area[0].set_value(prompt).run()
