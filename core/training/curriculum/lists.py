@@ -27,7 +27,7 @@ def _repeated(rng: random.Random, language: str) -> str:
     """A random sequence two to four times."""
     items = [_item(rng, language) for _ in range(rng.randint(3, 14))]
     comma, end = rng.choice(((", ", "; "), (", ", ".\n"), (" ", ". "), ("\n", "\n\n"), ("; ", " | "), (" – ", "\n")))
-    return rng.choice(_HEADS[language]) + end.join(comma.join(items) for _ in range(rng.randint(2, 4))) + end.strip()
+    return rng.choice(_HEADS[language]) + end.join(comma.join(items) for _ in range(rng.randint(2, 4))) + end.strip(" ")
 
 
 def _lookup(rng: random.Random, language: str) -> str:
