@@ -25,7 +25,7 @@ PALETTES = {
         "diverging": ["#0f4c81", "#2f78b4", "#6aa8d8", "#a9cdea", "#dfeaf3", "#fbe6d4", "#fdc396", "#f2914a", "#d0610f", "#8f3a04"],
     },
     "dark": {
-        "categorical": ["#ff8c42", "#4ba3e3", "#6b727c", "#b59be8", "#35c2b2", "#f0c94a", "#f07bb0", "#c79a6b"],
+        "categorical": ["#ff8c42", "#3b95d9", "#6b727c", "#d9c8ff", "#35c2b2", "#f0c94a", "#f07bb0", "#c79a6b"],
         "sequential": ["#2a211b", "#43301f", "#5f3f22", "#7e4f25", "#9f6029", "#c2732f", "#e28a3f", "#f6a55f", "#ffc38c", "#ffe1c2"],
         "diverging": ["#8cc8f5", "#5ba6e0", "#3a7fb8", "#2b5a83", "#263847", "#43342a", "#7a4a24", "#b5672a", "#e58b42", "#ffc08a"],
     },

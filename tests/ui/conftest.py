@@ -1,0 +1,29 @@
+"""Opening pages as a viewer does: inside the frame, with what a link carries."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def open_page():
+    """open_page("next_token", lang="de", top_k=5): the page, its settings from the link, after its first run."""
+
+    def opened(name: str, lang: str = "en", **settings) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        if name != "home":
+            at.switch_page(f"pages/{name}.py")
+        at.query_params["lang"] = lang
+        for setting, value in settings.items():
+            at.query_params[f"{name}_{setting}"] = str(value)
+        return at.run()
+
+    return opened
+
+
+def said(at) -> str:
+    """All notes and errors on the page as one text, without Markdown's escapes."""
+    return "\n".join(box.value for box in [*at.warning, *at.error]).replace("\\", "")
