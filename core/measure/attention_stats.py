@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.models.language_model import LanguageModel
+from core.models.trace import trace
+
 KINDS = ("previous", "first", "induction", "same", "local", "diffuse")
 LOCAL = 4  # tokens that count as near
 
@@ -47,6 +50,20 @@ def head_profile(pattern: Tensor, ids) -> HeadProfile:
         local=_mean_weight(pattern, near, query[:, 0] > LOCAL),
         diffuse=entropy[:, 2:].mean(-1) if T > 2 else torch.zeros(H),
     )
+
+
+def profiles_on_repeats(lm: LanguageModel, n_tokens: int = 50, seed: int = 0) -> list[HeadProfile]:
+    """Every layer's heads on random tokens read twice: what they do where a text has no meaning.
+
+    The standard test for induction heads (Olsson et al. 2022, arXiv 2209.11895): only the repetition itself can
+    be followed. One `HeadProfile` a layer, on n_tokens · 2 <= context_length tokens.
+    """
+    if not 1 <= n_tokens <= lm.config.context_length // 2:
+        raise ValueError(f"n_tokens must be in 1..{lm.config.context_length // 2}, got {n_tokens}")
+    once = torch.randint(0, lm.config.vocab_size, (n_tokens,), generator=torch.Generator().manual_seed(seed))
+    ids = torch.cat((once, once))
+    activations = trace(lm, ids)
+    return [head_profile(activations[f"blocks.{layer}.attn.hook_pattern"], ids) for layer in range(lm.config.n_layers)]
 
 
 def head_kind(profile: HeadProfile, head: int) -> str:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from core.models.language_model import LanguageModel, as_batch
 
-ROWS = 32  # windows read at once
+TOKENS_AT_ONCE = 8_192  # windows are read together, up to so many tokens: more would only take memory
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ def perplexity(lm: LanguageModel, ids, window: int | None = None) -> Perplexity:
     first = min(window, len(ids) - 1)  # up to here nothing is cut off: one pass serves all positions
     nll = [_nll(lm.logits(ids[:first]), ids[1 : first + 1])]
     ends = range(first + 1, len(ids))  # predictions of token `end` from the `window` tokens before it
-    for start in range(0, len(ends), ROWS):
-        chosen = ends[start : start + ROWS]
+    n_rows = max(1, TOKENS_AT_ONCE // window)
+    for start in range(0, len(ends), n_rows):
+        chosen = ends[start : start + n_rows]
         rows = torch.stack([ids[end - window : end] for end in chosen])
         nll.append(_nll(lm.forward(rows, last_only=True)[:, -1].float(), ids[list(chosen)]))
     return Perplexity(torch.cat(nll))

@@ -1,10 +1,13 @@
 """Head measures on constructed patterns, against plain loops, and on the trained model."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import entropy
 
-from core.measure.attention_stats import KINDS, head_kind, head_profile, without_first
+from core.measure.attention_stats import KINDS, head_kind, head_profile, profiles_on_repeats, without_first
 from core.measure.head_steps import head_steps
 from core.models import trace
 from tests.model.reference import random_ids
@@ -26,7 +29,8 @@ def test_constructed_heads_get_their_name():
     for kind, pattern in heads.items():
         profile = head_profile(pattern, ids)
         assert float(getattr(profile, kind)) == pytest.approx(1.0), kind
-    assert [head_kind(head_profile(heads[k], ids), 0) for k in ("previous", "first", "same", "induction")] == ["previous", "first", "same", "induction"]
+    named = ("previous", "first", "same", "induction")
+    assert tuple(head_kind(head_profile(heads[kind], ids), 0) for kind in named) == named
     even = torch.ones(8, 8).tril() / torch.arange(1, 9)[:, None]
     assert float(head_profile(even[None], ids).diffuse) == pytest.approx(1.0)
 
@@ -38,19 +42,39 @@ def test_scores_equal_plain_loops(tiny):
     for h in range(4):
         p = pattern[h].tolist()
         same = [sum(p[i][j] for j in range(i) if ids[j] == ids[i]) for i in range(9) if ids[i] in ids[:i]]
-        induction = [sum(p[i][j] for j in range(1, i) if ids[j - 1] == ids[i]) for i in range(9) if any(ids[j - 1] == ids[i] for j in range(1, i))]
+        after = [[j for j in range(1, i) if ids[j - 1] == ids[i]] for i in range(9)]
+        induction = [sum(p[i][j] for j in keys) for i, keys in enumerate(after) if keys]
         assert float(profile.same[h]) == pytest.approx(sum(same) / len(same), abs=1e-5)
         assert float(profile.induction[h]) == pytest.approx(sum(induction) / len(induction), abs=1e-5)
         assert float(profile.previous[h]) == pytest.approx(sum(p[i][i - 1] for i in range(1, 9)) / 8, abs=1e-5)
+        assert float(profile.first[h]) == pytest.approx(sum(p[i][0] for i in range(2, 9)) / 7, abs=1e-5)
+        assert float(profile.local[h]) == pytest.approx(sum(p[i][j] for i in range(5, 9) for j in range(i - 3, i + 1)) / 4, abs=1e-5)
+        spread = [entropy(p[i][: i + 1]) / math.log(i + 1) for i in range(2, 9)]
+        assert float(profile.diffuse[h]) == pytest.approx(sum(spread) / 7, abs=1e-5)
     assert all(0 <= float(getattr(profile, k).min()) and float(getattr(profile, k).max()) <= 1.0001 for k in KINDS)
 
 
-def test_trained_model_has_previous_token_and_induction_heads(mini):
-    half = random_ids(mini, 40)[0]
+def test_trained_model_has_previous_token_and_induction_heads(mini, tiny):
+    profiles = profiles_on_repeats(mini)
+    assert len(profiles) == mini.config.n_layers
+    assert {"previous", "induction"} <= {head_kind(p, h) for p in profiles for h in range(mini.config.n_heads)}
+    untrained = profiles_on_repeats(tiny)
+    assert max(float(p.induction.max()) for p in untrained) < 0.2  # nothing to follow without training
+
+
+def test_repeats_are_the_same_tokens_twice(tiny):
+    half = torch.randint(0, 257, (20,), generator=torch.Generator().manual_seed(3))
     ids = torch.cat((half, half))
-    acts = trace(mini, ids)
-    kinds = [head_kind(head_profile(acts[f"blocks.{i}.attn.hook_pattern"], ids), h) for i in range(10) for h in range(6)]
-    assert {"previous", "induction"} <= set(kinds)
+    expected = head_profile(trace(tiny, ids)["blocks.1.attn.hook_pattern"], ids)
+    torch.testing.assert_close(profiles_on_repeats(tiny, 20, seed=3)[1].induction, expected.induction)
+    with pytest.raises(ValueError, match="n_tokens must be in 1..64, got 65"):
+        profiles_on_repeats(tiny, 65)
+
+
+def test_a_score_without_a_query_is_zero():
+    profile = head_profile(torch.eye(3)[None], [1, 2, 3])  # nothing repeats, too short for "local"
+    assert [float(getattr(profile, kind)) for kind in ("induction", "same", "local", "previous")] == [0, 0, 0, 0]
+    assert all(float(getattr(head_profile(torch.ones(1, 1, 1), [5]), kind)) == 0 for kind in KINDS)
 
 
 def test_steps_equal_fused_attention(tiny):
