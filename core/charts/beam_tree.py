@@ -163,12 +163,12 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
         fill=color, stroke=color, opacity=faint, fillOpacity=alt.condition(leads, alt.value(0.38), alt.value(0.13)),
         strokeWidth=alt.condition(leads, alt.value(2.5), alt.value(1.0)), tooltip=tooltip)  # fmt: skip
     at = nodes.encode(x=x, y=y, opacity=faint, tooltip=tooltip)
-    names = at.transform_filter(~leads & (alt.datum.state != "prompt")).mark_text(fontSize=12, dy=-6, fill="currentColor").encode(text="label:N")
-    bold = at.transform_filter(leads).mark_text(fontSize=12, dy=-6, fill="currentColor", fontWeight="bold").encode(text="label:N")
+    names = at.transform_filter(~leads & (alt.datum.state != "prompt")).mark_text(fontSize=12, dy=-7, fill="currentColor").encode(text="label:N")
+    bold = at.transform_filter(leads).mark_text(fontSize=12, dy=-7, fill="currentColor", fontWeight="bold").encode(text="label:N")
     start = at.transform_filter(alt.datum.state == "prompt").mark_text(fontSize=12, fill="currentColor", fontStyle="italic").encode(text="label:N")
-    sums = at.transform_filter(alt.datum.state != "prompt").mark_text(fontSize=11, dy=8, fill="currentColor").encode(text=alt.Text("total:Q", format=".2f"))
+    sums = at.transform_filter(alt.datum.state != "prompt").mark_text(fontSize=11, dy=7.5, fill="currentColor").encode(text=alt.Text("total:Q", format=".2f"))
     layers = alt.layer(lines, greedy, chips, names, bold, start, sums).properties(width=COLUMN * (steps + 1))
-    return finish(layers, language, height=ROW * rows)
+    return finish(layers, language, height=ROW * rows + 62)  # a legend and the steps above
 
 
 def cost_data(rows: Sequence[tuple[str, int, int]]) -> pd.DataFrame:
@@ -187,7 +187,7 @@ def cost_chart(rows: int, prompt: str, own: str, axis: str, language: str = "en"
         color=color, order=alt.Order("role:N", sort="descending"),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("kilobytes:Q", title=axis, format=",.0f")],
     )  # fmt: skip
-    return finish(bars, language, height=32 * rows + 70)
+    return finish(bars, language, height=34 * rows + 120)
 
 
 def likelihood_data(texts: Sequence[tuple[str, Sequence[str], Sequence[float]]]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Beam search: keep the `width` best beginnings instead of one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,8 @@ from torch import Tensor
 
 from core.kv_cache import Cache, SharedPrefixCache, make_cache
 from core.models.language_model import LanguageModel, as_batch
+
+Stop = int | Collection[int] | None  # token or tokens that end a text; None = the tokenizer's end of text
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ class BeamTree:
 
 
 def beam_search(
-    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: int | None = None, prefix: Cache | None = None
+    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: Stop = None, prefix: Cache | None = None
 ) -> BeamTree:
     """Search for the likeliest continuation of `ids`, keeping `width` beginnings alive at every step.
 
     The rules are those of transformers' `generate(num_beams=width)`: of all continuations the 2 · width
-    likeliest are looked at; one that ends (the token `stop`, by default the tokenizer's end of text) is
+    likeliest are looked at; one that ends (with `stop`, by default the tokenizer's end of text) is
     finished if it is among the first `width`; the best `width` others go on. Finished ones are compared by
     logprob / length ** length_penalty, so above 0 a larger penalty favours longer texts.
     """
@@ -66,7 +68,7 @@ def beam_search(
 
 @torch.inference_mode()
 def beam_steps(
-    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: int | None = None, prefix: Cache | None = None
+    lm: LanguageModel, ids, width: int, max_new_tokens: int, length_penalty: float = 1.0, stop: Stop = None, prefix: Cache | None = None
 ) -> Iterator[BeamTree]:
     """`beam_search` step by step: the tree after every step, the whole one last. May be left at any point.
 
@@ -78,6 +80,7 @@ def beam_steps(
         raise ValueError(f"max_new_tokens must be >= 1, got {max_new_tokens}")
     ids = as_batch(ids, lm.config.vocab_size)[:1]
     stop = getattr(lm.tokenizer, "eot", None) if stop is None else stop
+    stops = stop if isinstance(stop, Collection) else {stop}
     prefix = make_cache("full", lm.config) if prefix is None else prefix
     logprobs = lm.forward(ids[:, prefix.seen[0] :], prefix, last_only=True)[:, -1].float().log_softmax(-1)  # (1, V)
     cache = SharedPrefixCache(prefix, width, capacity=max_new_tokens)
@@ -92,7 +95,7 @@ def beam_steps(
         looked_at = _add_nodes(nodes, step, beams, totals, logprobs, width, rows, tokens)
         going_on = []
         for rank, (row, token, total) in enumerate(zip(rows, tokens, scores)):
-            ends = token == stop or step == max_new_tokens
+            ends = token in stops or step == max_new_tokens
             if ends and rank < width:
                 finished.append(_hypothesis(nodes, looked_at[row, token], total, length_penalty))
             elif not ends:

@@ -1,0 +1,81 @@
+"""Beam searches and written texts for the pages: step by step, so that a wait moves, and kept for whoever asks next."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from core.decoding import BeamTree, beam_steps, generate
+from core.models.language_model import LanguageModel
+from core.tokenizers import Tokenizer
+from core.ui import live
+
+MOST = 96  # results kept, over all viewers; the largest tree takes about 300 kB
+
+OnStep = Callable[[int], None]  # called with the number of steps done, from 0 on
+
+
+@dataclass(frozen=True)
+class Written:
+    """A continuation."""
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]  # of each token in the model's own distribution, natural log
+
+    @property
+    def logprob(self) -> float:
+        """Of the whole text."""
+        return sum(self.logprobs)
+
+
+@cache
+def ends(tokenizer: Tokenizer, sentence: bool) -> frozenset[int]:
+    """Tokens that end a text: the end of text alone, or also what ends a sentence (. ! ? and a line break behind them)."""
+    marks = range(tokenizer.n_vocab) if sentence else ()
+    return frozenset(i for i in marks if tokenizer.token_bytes(i).rstrip().endswith((b".", b"!", b"?"))) | {tokenizer.eot}
+
+
+def searched(lm: LanguageModel, ids, width: int, steps: int, length_penalty: float, stop: frozenset[int], on_step: OnStep) -> BeamTree:
+    """`beam_search`; `on_step` is not called when the result is known."""
+    key = ("beam", lm.name, tuple(ids), width, steps, length_penalty, stop)
+    return _kept(key, lambda: beam_steps(lm, ids, width, steps, length_penalty, stop, _beginning(lm, ids)), on_step)
+
+
+def written(lm: LanguageModel, ids, n: int, stop: frozenset[int], on_step: OnStep, seed: int = 0, **settings) -> Written:
+    """`generate` up to a token of `stop`, with the settings of `distribution`; temperature 0 is greedy."""
+    key = ("text", lm.name, tuple(ids), n, stop, seed, *sorted(settings.items()))
+    return _kept(key, lambda: _writing(lm, ids, n, stop, seed, settings), on_step)
+
+
+def _writing(lm, ids, n, stop, seed, settings) -> Iterator[Written]:
+    text = Written((), ())
+    for step in generate(lm, ids, n, seed=seed, cache=_beginning(lm, ids, room=n), **settings):
+        text = Written((*text.tokens, step.token), (*text.logprobs, step.logprob))
+        yield text
+        if step.token in stop:
+            return
+
+
+def _beginning(lm, ids, room: int = 0):
+    """The prompt's keys and values but for its last token, which gives the first scores."""
+    return live.beginning(live.read(lm, ids), len(ids) - 1, room=room + 1)
+
+
+def _kept(key, start: Callable[[], Iterator], on_step: OnStep):
+    with _lock:
+        if key in _results:
+            _results.move_to_end(key)
+            return _results[key]
+    on_step(0)
+    for step, result in enumerate(start(), 1):
+        on_step(step)  # a viewer who changes a setting ends the run here
+    with _lock:
+        _results[key] = result
+        while len(_results) > MOST:
+            _results.popitem(last=False)
+    return result
+
+
+_lock = threading.Lock()
+_results: OrderedDict = OrderedDict()
