@@ -26,7 +26,7 @@ def at_work():
     with left, panels.panel(page, "next", "live", stretch=True):
         probs = distribution(reading.logits)
         best = probs.topk(SHOWN).indices
-        data = distribution_data(best, page.lm.tokenizer.labels(best), probs[best], probs[best], page.language)
+        data = distribution_data(best, page.lm.tokenizer.labels(best), probs[best], probs[best])
         spec = distribution_chart(SHOWN, "", t.plain("next.after"), t.plain("next.token"), page.language)
         draw(page, "bars", spec, data, t.plain("next.alt", token=data["token"][0], share=float(data["after"][0])))
     with right, panels.panel(page, "written", "live", stretch=True):

@@ -14,7 +14,7 @@ from core.ui.token_strip import candidates, read_tokens, token_strip
 
 SHOWN = 12  # candidates in the chart
 WRITTEN = 40  # tokens that "write on" adds
-TEMPERATURES = [step / 20 for step in range(41)]  # the slider's, 0 to 2
+TEMPERATURES = [step / 10 for step in range(21)]  # the slider's, 0 to 2
 PRESETS = {
     "default": {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
     "fact": {"temperature": 1.0},
@@ -52,7 +52,7 @@ def experiment(prompt):
             temperature, filters, seed = settings()
         before, after = distribution(reading.logits), distribution(reading.logits, temperature, **filters)
         best = before.topk(SHOWN).indices
-        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best], page.language, len(added))
+        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best], len(added))
         with main:
             bars(reading, data, added, temperature, filters)
         bits, bits_after = float(entropy_bits(before)), float(entropy_bits(after))
@@ -69,7 +69,7 @@ def experiment(prompt):
 
 
 def settings():
-    temperature = live_slider(page, "temperature", 0.0, 2.0, 1.0, 0.05)
+    temperature = live_slider(page, "temperature", 0.0, 2.0, 1.0, 0.1)
     top_k = controls.slider(page, "top_k", 0, 100, 0)
     top_p = controls.slider(page, "top_p", 0.05, 1.0, 1.0, 0.05)
     min_p = controls.slider(page, "min_p", 0.0, 0.5, 0.0, 0.01)
@@ -80,8 +80,7 @@ def bars(reading, data, added, temperature, filters):
     """The picture of every temperature goes to the browser at once; there it follows the slider."""
     shares, bits, kept = sweep(reading.logits, TEMPERATURES, data["id"].tolist(), **filters)
     lines = [t.plain("next.line", bits=float(b), kept=int(k)) for b, k in zip(bits, kept)]
-    swept = sweep_data(data, TEMPERATURES, shares, lines, page.language)
-    swept["now"] = abs(swept["temperature"] - temperature) < 1e-4
+    swept = sweep_data(data, TEMPERATURES, shares, lines, temperature)
     words = {name: t.plain(f"next.{name}") for name in ("before", "after", "token")}
     spec = distribution_chart(SHOWN, **words, language=page.language, follow=selector(page, "temperature"))
     top = data.iloc[0]
@@ -95,6 +94,14 @@ def bars(reading, data, added, temperature, filters):
 
 
 def tokens(reading, added, data):
+    with st.container(horizontal=True):
+        if state.get(LEFT):
+            button("stop", ":material/stop:", added, primary=True)
+        else:
+            button("write", ":material/play_arrow:", added, WRITTEN, primary=True)
+        button("draw", ":material/casino:", added, 1)
+        button("back", ":material/undo:", added[:-1], disabled=not added)
+        button("clear", ":material/restart_alt:", [], disabled=not added)
     looked_at = state.get(LOOKED_AT)
     looked_at = looked_at if looked_at and looked_at < len(reading.ids) else None
     strip = read_tokens(page, reading, fresh=len(added))
@@ -109,14 +116,6 @@ def tokens(reading, added, data):
     left = data[data["after"] > 0].head(8)
     chips = candidates(page, left["token"], left["after"])
     token_strip(page, "chips", chips, t.plain("text.candidates"), lambda i: set_appended(page, [*added, left["id"].iloc[i]]))
-    with st.container(horizontal=True):
-        if state.get(LEFT):
-            button("stop", ":material/stop:", added, primary=True)
-        else:
-            button("write", ":material/play_arrow:", added, WRITTEN, primary=True)
-        button("draw", ":material/casino:", added, 1)
-        button("back", ":material/undo:", added[:-1], disabled=not added)
-        button("clear", ":material/restart_alt:", [], disabled=not added)
 
 
 def button(name, icon, kept, then_write=0, primary=False, disabled=False):

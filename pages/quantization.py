@@ -123,7 +123,7 @@ def says(prompt, small):
         logits = live.read(lm, prompt).logits, live.read(small.lm, prompt).logits
         before, after = (distribution(scored) for scored in logits)
         best, first = (before + after).topk(SHOWN).indices, before.argmax()
-        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best], page.language)
+        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
         alt = t.plain("says.alt", token=lm.tokenizer.label(first), before=float(before[first]), after=float(after[first]))
         show("next", distribution_chart(SHOWN, **words("says", "before", "after", "token")), data, alt)
         texts = written(lm, prompt, WRITTEN), written(small.lm, prompt, WRITTEN)

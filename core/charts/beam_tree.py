@@ -9,7 +9,7 @@ import pandas as pd
 from core.charts.theme import finish, role_color, spec
 from core.decoding import BeamTree
 
-COLUMN, ROW = 84, 37  # pixels a step and a line of the tree
+COLUMN, ROW = 86, 37  # pixels a step and a line of the tree
 LONGEST = 9  # signs of a token that fit into its box
 ROOT = -1  # the prompt, as a parent in `shown_children` and `tidy`
 FAMILY = 1.3  # distance of neighbours with different parents, in lines
@@ -168,7 +168,7 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
     start = at.transform_filter(alt.datum.state == "prompt").mark_text(fontSize=12, fill="currentColor", fontStyle="italic").encode(text="label:N")
     sums = at.transform_filter(alt.datum.state != "prompt").mark_text(fontSize=11, dy=7.5, fill="currentColor").encode(text=alt.Text("total:Q", format=".2f"))
     layers = alt.layer(lines, greedy, chips, names, bold, start, sums).properties(width=COLUMN * (steps + 1))
-    return finish(layers, language, height=ROW * rows + 62)  # a legend and the steps above
+    return finish(layers, language, height=ROW * rows + 52)  # a legend and the steps above
 
 
 def cost_data(rows: Sequence[tuple[str, int, int]]) -> pd.DataFrame:
@@ -205,7 +205,7 @@ def likelihood_chart(tokens: int, beam: str, sampled: str, position: str, share:
         color=role_color(labels={"computed": beam, "alive": sampled}, extra=("alive",)),
         tooltip=[alt.Tooltip("token:N", title=token), alt.Tooltip("share:Q", title=share, format=".1%")],
     )  # fmt: skip
-    return finish(lines, language, height=230)
+    return finish(lines, language, height=300)
 
 
 def _short(label: str) -> str:

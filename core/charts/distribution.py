@@ -13,13 +13,12 @@ ROW = 30  # pixels a candidate
 
 
 def distribution_data(
-    ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, language: str = "en", place: int = 0
+    ids: Sequence[int], labels: Sequence[str], before: np.ndarray, after: np.ndarray, place: int = 0
 ) -> pd.DataFrame:
-    """One row a candidate, in the order given: probabilities before and after, both (n,), and how the second is written.
+    """One row a candidate, in the order given: probabilities before and after, both (n,).
 
     `place` tells charts of different texts apart, so that a click on one is not taken for a click on another.
     """
-    after = np.asarray(after, np.float32)
     return pd.DataFrame(
         {
             "id": np.asarray(ids, np.int32),
@@ -27,22 +26,24 @@ def distribution_data(
             "rank": np.arange(len(labels), dtype=np.int32),
             "token": list(labels),
             "before": np.asarray(before, np.float32),
-            "after": after,
+            "after": np.asarray(after, np.float32),
             "label": axis_labels(labels),
-            "written": [_percent(p, language) for p in after],
         }
     )
 
 
-def sweep_data(
-    data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], language: str = "en"
-) -> pd.DataFrame:
-    """`distribution_data` of n candidates once for each of G temperatures; afters (G, n), `lines` (G) are said above the bars."""
-    parts = []
-    for temperature, after, line in zip(temperatures, np.asarray(afters, np.float32), lines):
-        written = [_percent(p, language) for p in after]
-        parts.append(data.assign(after=after, written=written, temperature=np.float32(temperature), line=line))
-    return pd.concat(parts, ignore_index=True)
+def sweep_data(data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], now: float) -> pd.DataFrame:
+    """`distribution_data` of n candidates once for each of G temperatures; afters (G, n), `lines` (G) are said above the bars.
+
+    `now` is the temperature that the server knows; its rows are marked.
+    """
+    n = len(data)
+    swept = data.iloc[np.tile(np.arange(n), len(temperatures))].reset_index(drop=True)
+    swept["after"] = np.asarray(afters, np.float32).ravel()
+    swept["temperature"] = np.repeat(np.asarray(temperatures, np.float32), n)
+    swept["line"] = np.where(swept["rank"] == 0, np.repeat(np.asarray(lines, object), n), "")
+    swept["now"] = abs(swept["temperature"] - now) < 1e-4
+    return swept
 
 
 @spec
@@ -70,7 +71,9 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     color = role_color(labels={"computed": after, "dropped": before} if before else None)
     behind = base.transform_calculate(role="'dropped'").mark_bar(size=19, opacity=0.5, cornerRadiusEnd=4)
     front = base.transform_calculate(role="'computed'").mark_bar(size=10 if before else 19, cornerRadiusEnd=4)
-    share = base.transform_calculate(end="max(datum.before, datum.after)").mark_text(align="left", dx=6, fontSize=13, fill="currentColor")
+    written = "datum.after == 0 ? '–' : datum.after < 0.001 ? '< ' + format(0.001, '.1%') : format(datum.after, '.1%')"
+    share = base.transform_calculate(end="max(datum.before, datum.after)", written=written)
+    share = share.mark_text(align="left", dx=6, fontSize=13, fill="currentColor")
     row = base.mark_bar(size=ROW, opacity=0, cursor="pointer")  # invisible, but it makes the whole row clickable
     layers = [
         *([behind.encode(x=alt.X("before:Q", scale=scale, axis=axis), color=color)] if before else []),
@@ -92,10 +95,3 @@ def score_table(labels: Sequence[str], logits: np.ndarray, softmax: np.ndarray, 
     below = np.asarray(logits, np.float32) - np.float32(logits[0])
     scaled = np.exp(below / temperature) if temperature > 0 else (below == 0).astype(np.float32)
     return pd.DataFrame({"token": list(labels), "logit": logits, "scaled": scaled, "softmax": softmax, "hardmax": hardmax})
-
-
-def _percent(p: float, language: str) -> str:
-    if p == 0:
-        return "–"
-    text = f"{p:.1%}" if p >= 0.001 else "< 0.1%"
-    return text.replace(".", ",").replace("%", "\u202f%") if language == "de" else text

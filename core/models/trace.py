@@ -1,6 +1,6 @@
 """Everything a forward pass computes, by name. The names are those of TransformerLens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -9,7 +9,13 @@ from core.models.language_model import LanguageModel, as_batch
 
 
 @torch.inference_mode()
-def trace(lm: LanguageModel, ids, ablate: Iterable[tuple[int, int]] = ()) -> dict[str, Tensor]:
+def trace(
+    lm: LanguageModel,
+    ids,
+    ablate: Iterable[tuple[int, int]] = (),
+    keep: Callable[[str], bool] = lambda name: True,
+    last_only: bool = False,
+) -> dict[str, Tensor]:
     """Run `ids` (T,) and return every activation, float32, without a batch axis.
 
     `hook_embed`, `blocks.i.hook_resid_pre|resid_mid|resid_post|attn_out|mlp_out` (T, C);
@@ -18,6 +24,9 @@ def trace(lm: LanguageModel, ids, ablate: Iterable[tuple[int, int]] = ()) -> dic
 
     `ablate` switches heads off: for each (layer, head), what the head brings back (`hook_z`) is set to zero.
     The model itself is left alone, so other viewers see nothing of it.
+
+    Of a long text everything is a lot: `keep(name)` says what to return, and with `last_only` the logits are
+    those of the last position only, (1, V).
     """
     silenced: dict[str, list[int]] = {}
     for layer, head in ablate:
@@ -30,9 +39,10 @@ def trace(lm: LanguageModel, ids, ablate: Iterable[tuple[int, int]] = ()) -> dic
         if name in silenced:
             value = value.clone()
             value[:, :, silenced[name]] = 0.0
-        activations[name] = value[0].float()
+        if keep(name):
+            activations[name] = value[0].float()
         return value
 
-    logits = lm.network(as_batch(ids, lm.config.vocab_size)[:1], tap=record)
+    logits = lm.network(as_batch(ids, lm.config.vocab_size)[:1], tap=record, last_only=last_only)
     activations["logits"] = logits[0].float()
     return activations

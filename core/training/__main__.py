@@ -1,4 +1,4 @@
-"""python -m core.training tokenizer | encode | mini | join"""
+"""Train what this repository ships: the tokenizer, then encode all text, then the bundled model."""
 
 import argparse
 import random
@@ -17,22 +17,23 @@ def main() -> None:
     add.add_argument("--tokens", type=int, default=16_384, help="size of the vocabulary, end-of-text included")
     add.add_argument("--megabytes", type=float, default=6.0, help="text taken from each source")
     add = commands.add_parser("encode", help="turn corpus and curriculum into rows of token ids")
-    add.add_argument("--corpus", type=Path, required=True)
+    add.add_argument("--corpus", type=Path, required=True, help="as above; the curriculum is generated")
     add.add_argument("--data", type=Path, required=True, help="where the ids go")
-    add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
+    add.add_argument("--tokenizer", type=Path, default=TOKENIZER, help="folder of tokenizer.tiktoken")
     add.add_argument("--curriculum-tokens", type=int, default=CURRICULUM_TOKENS)
-    add.add_argument("--workers", type=int, default=2)
+    add.add_argument("--workers", type=int, default=2, help="processes; the files do not depend on their number")
     add = commands.add_parser("mini", help="train the bundled model on encoded data; also under torchrun")
-    add.add_argument("--data", type=Path, required=True)
-    add.add_argument("--out", type=Path, required=True)
+    add.add_argument("--data", type=Path, required=True, help="what encode wrote")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, config, log and evaluation")
     add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
-    add.add_argument("--size", choices=("mini", "tiny"), default="mini")
+    add.add_argument("--size", choices=("mini", "tiny"), default="mini", help="tiny: to try the recipe out")
     add.add_argument("--steps", type=int, help="default: every row once")
     add.add_argument("--batch-rows", type=int, default=128)
     add.add_argument("--learning-rate", type=float, default=1.5e-3)
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
-    add.add_argument("--split", action="store_true", help="also write the weights in pieces of 15 MiB")
+    add.add_argument("--probes", type=int, help="most questions of each sort in the evaluation; default: all")
+    add.add_argument("--split", action="store_true", help="also write the weights in pieces under 16 MiB")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
@@ -83,11 +84,11 @@ def mini(args) -> None:
     from core.training.recipes import split_file
 
     recipe = Recipe(batch_rows=args.batch_rows, learning_rate=args.learning_rate, seed=args.seed)
-    result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device)
+    result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device, args.probes)
     for name in ("held_out_nats_per_token", "facts", "names", "samples"):
         if name in result:
             print(name, result[name])
-    if args.split:
+    if args.split and result:
         split_file(args.out / "model.safetensors")
 
 

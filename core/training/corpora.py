@@ -14,6 +14,7 @@ from core.training import curriculum
 
 SOURCES = ("de-klexikon", "de-wikipedia", "de-novels", "en-openstax", "en-onestop", "en-novels")
 ROW = 1_024 + 1  # tokens of a curriculum row: inputs and, one further, targets
+PARTS = 15  # files of the curriculum, each with a seed of its own, so that the text depends on no number of workers
 
 
 def read_documents(file: Path) -> list[str]:
@@ -76,8 +77,13 @@ def encode_curriculum(part: int, n_rows: int, filler: dict[str, list[str]], toke
 
 
 def encode_all(corpus: Path, tokenizer_folder: Path, out: Path, curriculum_tokens: int, workers: int) -> dict[str, int]:
-    """Encode all sources and the curriculum in parallel; return tokens by name."""
+    """Encode all sources and the curriculum in parallel; return tokens by name.
+
+    The files are the same for any number of workers; those of an earlier run are removed.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("*.npy"):
+        old.unlink()
     filler = paragraphs(corpus, 12_000)
     rows = curriculum_tokens // ROW
     with ProcessPoolExecutor(workers) as pool:
@@ -86,7 +92,6 @@ def encode_all(corpus: Path, tokenizer_folder: Path, out: Path, curriculum_token
             for source in SOURCES
             for split in ("train", "val")
         }
-        parts = max(workers, 1)
-        for part in range(parts):
-            jobs[f"curriculum.{part:02}"] = pool.submit(encode_curriculum, part, -(-rows // parts), filler, tokenizer_folder, out)
+        for part in range(PARTS):
+            jobs[f"curriculum.{part:02}"] = pool.submit(encode_curriculum, part, -(-rows // PARTS), filler, tokenizer_folder, out)
         return {name: job.result() for name, job in jobs.items()}

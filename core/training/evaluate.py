@@ -67,6 +67,13 @@ def answers_right(network: Decoder, tokenizer, probes: list[Probe], batch: int =
     return right
 
 
+def thinned(probes: list[Probe], most: int | None) -> list[Probe]:
+    """At most `most` probes, evenly picked from the whole list; all of them without `most`."""
+    if most is None or len(probes) <= most:
+        return probes
+    return [probes[i * len(probes) // most] for i in range(most)]
+
+
 def probe_scores(network: Decoder, tokenizer, probes: list[Probe]) -> dict:
     """Share of right answers by language and by language and kind, and some of the wrong ones."""
     right = answers_right(network, tokenizer, probes)

@@ -59,7 +59,7 @@ def train(
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = next(network.parameters()).device
     cuda = device.type == "cuda"
-    if world > 1 and not dist.is_initialized():
+    if world > 1:
         dist.init_process_group("nccl" if cuda else "gloo")
     initialise(network, recipe.seed)
     torch.manual_seed(recipe.seed + rank)  # dropout differs between processes
@@ -101,6 +101,8 @@ def train(
                 if log:
                     write_csv(log, records)
     network.eval()
+    if world > 1:
+        dist.destroy_process_group()
     return records
 
 

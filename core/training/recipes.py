@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import sys
 from dataclasses import asdict, replace
@@ -27,11 +28,13 @@ PASSES = {"de-klexikon": 6, "de-wikipedia": 6, "en-openstax": 6, "de-novels": 4,
 DISTANCES = (20, 50, 100, 200, 400)  # tokens between a name and its return
 
 
-def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_steps: int | None = None, recipe: Recipe = Recipe(), device: str | None = None) -> dict:
+def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_steps: int | None = None, recipe: Recipe = Recipe(),
+         device: str | None = None, most_probes: int | None = None) -> dict:  # fmt: skip
     """Train, evaluate and save the bundled model; return the evaluation.
 
     Writes model.safetensors (fp16, Hugging Face's names), config.json, training.csv and evaluation.json
-    to `out`. The weights evaluated are the ones saved, rounded to fp16.
+    to `out`. The weights evaluated are the ones saved, rounded to fp16. `most_probes` shortens the
+    evaluation of a trial run. Under torchrun every process but the first returns {}.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and "LOCAL_RANK" in os.environ:
@@ -58,8 +61,8 @@ def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_st
         "machine": torch.cuda.get_device_name() if device.startswith("cuda") else "CPU", "torch": torch.__version__,
         "held_out_nats_per_token": losses,
         "held_out_bits_per_byte": evaluate.bits_per_byte(losses, data, tokenizer),
-        "facts": evaluate.probe_scores(network, tokenizer, curriculum.probes("facts")),
-        "names": {str(d): evaluate.probe_scores(network, tokenizer, curriculum.name_probes(d))["top1"] for d in DISTANCES},
+        "facts": evaluate.probe_scores(network, tokenizer, evaluate.thinned(curriculum.probes("facts"), most_probes)),
+        "names": {str(d): evaluate.probe_scores(network, tokenizer, evaluate.thinned(curriculum.name_probes(d), most_probes))["top1"] for d in DISTANCES},
         "samples": evaluate.samples(LanguageModel("mini", network.cpu(), tokenizer)),
         "data_sha256": {f.name: _sha256(f) for f in sorted(data.glob("*.npy"))},
         "weights_sha256": _sha256(out / "model.safetensors"),
@@ -76,12 +79,14 @@ def save(network: Decoder, out: Path, eot: int) -> None:
     (out / "config.json").write_text(json.dumps(to_llama_config(network.config, eot), indent=1) + "\n", "utf-8")
 
 
-def split_file(file: Path, size: int = 15 << 20) -> list[Path]:
-    """Cut a file into pieces of at most `size` bytes: model.safetensors.00, .01, ..."""
+def split_file(file: Path, most: int = (16 << 20) - 4096) -> list[Path]:
+    """Cut a file into the fewest pieces of at most `most` bytes, of one size: model.safetensors.00, .01, ..."""
     content, pieces = file.read_bytes(), []
-    for i in range(0, len(content), size):
-        pieces.append(file.with_name(f"{file.name}.{i // size:02}"))
-        pieces[-1].write_bytes(content[i : i + size])
+    n_pieces = math.ceil(len(content) / most)
+    size = math.ceil(len(content) / n_pieces)
+    for i in range(n_pieces):
+        pieces.append(file.with_name(f"{file.name}.{i:02}"))
+        pieces[-1].write_bytes(content[i * size : (i + 1) * size])
     return pieces
 
 

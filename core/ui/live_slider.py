@@ -85,7 +85,7 @@ def live_slider(page, name: str, low: float, high: float, default: float, step: 
     A chart that follows it takes `follow=selector(page, name)`. `every_step` runs the fragment while dragging.
     """
     key, slider = page.key(name), page.key(name) + "_slider"
-    url.seed(page, name, default, lambda raw: _within(float(raw), low, high))
+    url.seed(page, name, default, lambda raw: _step(float(raw), low, high, step))
 
     def moved(event: str, dragging: bool):
         value = getattr(st.session_state[slider], event)
@@ -122,7 +122,8 @@ def selector(page, name: str) -> str:
     return f"#glassbox_{page.key(name)}"
 
 
-def _within(value: float, low: float, high: float) -> float:
+def _step(value: float, low: float, high: float, step: float) -> float:
+    """The nearest value the slider can stand at."""
     if not low <= value <= high:  # also false for nan
         raise ValueError(f"must be in [{low}, {high}], got {value}")
-    return value
+    return round(low + round((value - low) / step) * step, 9)

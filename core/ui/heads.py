@@ -1,0 +1,140 @@
+"""Attention heads for the pages: read once for all viewers, and which head, token and key a viewer looks at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.charts.attention import montage_png
+from core.measure.attention_stats import KINDS, HeadProfile, head_kind, head_profile, without_first
+from core.measure.heads import HeadsReading, logits_without, read_heads, small_maps
+from core.ui import url
+
+Head = tuple[int, int]  # layer and head, counted from 0; written "8.6", counted from 1
+
+
+@dataclass(frozen=True)
+class Heads:
+    """All heads on one text, with what each does there."""
+
+    reading: HeadsReading
+    profiles: list[HeadProfile]  # one a layer
+    kinds: list[list[str]]  # [layer][head]
+
+    def kind(self, head: Head) -> str:
+        return self.kinds[head[0]][head[1]]
+
+    def score(self, head: Head, measure: str) -> float:
+        return float(getattr(self.profiles[head[0]], measure)[head[1]])
+
+    def scores(self, head: Head) -> dict[str, float]:
+        """Every measure of one head."""
+        return {measure: self.score(head, measure) for measure in KINDS}
+
+    def all(self) -> list[Head]:
+        return [(layer, head) for layer, kinds in enumerate(self.kinds) for head in range(len(kinds))]
+
+    def of_kind(self, kind: str) -> list[Head]:
+        return [head for head in self.all() if self.kind(head) == kind]
+
+    def strongest(self, measure: str) -> Head:
+        """The head with the highest score; where no head has any (nothing repeats), that of "previous"."""
+        best = max(self.all(), key=lambda head: self.score(head, measure))
+        return best if self.score(best, measure) > 0 or measure == "previous" else self.strongest("previous")
+
+
+def read(lm, ids) -> Heads:
+    """All heads on `ids`, from memory where somebody asked before."""
+    return _read(lm, lm.name, tuple(ids))
+
+
+def pattern(heads: Heads, head: Head, hide_first: bool = False) -> Tensor:
+    """One head's map (T, T), with or without the first token."""
+    shown = heads.reading.patterns(head[0])[head[1]]
+    return without_first(shown) if hide_first else shown
+
+
+def pictures(lm, ids, hide_first: bool = False) -> bytes:
+    """Small pictures of all maps as one PNG."""
+    return _pictures(lm, lm.name, tuple(ids), hide_first)
+
+
+def without(lm, ids, off) -> Tensor:
+    """Scores (V,) of the next token with the heads `off` switched off."""
+    return torch.from_numpy(_without(lm, lm.name, tuple(ids), tuple(sorted(off))))
+
+
+# One entry of 400 tokens is about 18 MB: queries, keys and values of all heads.
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _read(_lm, name: str, ids: tuple[int, ...]) -> Heads:
+    reading = read_heads(_lm, ids)
+    profiles = [head_profile(reading.patterns(layer), ids) for layer in range(reading.n_layers)]
+    kinds = [[head_kind(profile, head) for head in range(len(profile.first))] for profile in profiles]
+    return Heads(reading, profiles, kinds)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _pictures(_lm, name: str, ids: tuple[int, ...], hide_first: bool) -> bytes:
+    heads = read(_lm, ids)
+    layers = [heads.reading.patterns(layer) for layer in range(heads.reading.n_layers)]
+    return montage_png(np.stack([small_maps(without_first(maps) if hide_first else maps) for maps in layers]))
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _without(_lm, name: str, ids: tuple[int, ...], off: tuple[Head, ...]) -> np.ndarray:
+    return logits_without(_lm, ids, off).numpy()
+
+
+def written(head: Head) -> str:
+    """(7, 5) -> "8.6"."""
+    return f"{head[0] + 1}.{head[1] + 1}"
+
+
+def opened(page, heads: Heads, default: str = "induction") -> Head:
+    """The head the viewer looks at: one they chose, or the strongest of a kind on this text.
+
+    In the link as `<page>_head=8.6` or `<page>_head=previous`.
+    """
+    url.seed(page, "head", default, lambda raw: raw if raw in KINDS else written(_head(raw, page.lm.config)))
+    value = st.session_state[page.key("head")]
+    url.share(page, "head", None if value == default else value)
+    return heads.strongest(value) if value in KINDS else _head(value, page.lm.config)
+
+
+def open_head(page, head: Head) -> None:
+    """Look at another head; call it in a callback."""
+    st.session_state[page.key("head")] = written(head)
+
+
+def place(page, name: str, ids) -> int | None:
+    """A position in the text that a click set, from 0; None until then, and for every new text. In the link from 1."""
+    key, belongs = page.key(name), page.key(name) + "_of"
+    url.seed(page, name, None, lambda raw: _position(raw, len(ids)))
+    if st.session_state.setdefault(belongs, tuple(ids)) != tuple(ids):
+        st.session_state[belongs], st.session_state[key] = tuple(ids), None
+    value = st.session_state[key]
+    url.share(page, name, None if value is None else str(value + 1))
+    return value
+
+
+def switched_off(page, followed: Head) -> list[Head]:
+    """The heads the viewer switched off; until they choose, the head they look at. In the link as `8.6-10.2`."""
+    url.seed(page, "off", None, lambda raw: [] if raw == "none" else [_head(part, page.lm.config) for part in raw.split("-")])
+    off = st.session_state[page.key("off")]
+    url.share(page, "off", None if off is None else "-".join(map(written, off)) or "none")
+    return [followed] if off is None else list(off)
+
+
+def _head(raw: str, config) -> Head:
+    layer, _, head = raw.partition(".")
+    if not (layer.isdecimal() and head.isdecimal() and 1 <= int(layer) <= config.n_layers and 1 <= int(head) <= config.n_heads):
+        raise ValueError(f"a head is written 1.1 to {config.n_layers}.{config.n_heads}, got {raw}")
+    return int(layer) - 1, int(head) - 1
+
+
+def _position(raw: str, n: int) -> int:
+    if not raw.isdecimal() or not 1 <= int(raw) <= n:
+        raise ValueError(f"must be in 1..{n}, got {raw}")
+    return int(raw) - 1

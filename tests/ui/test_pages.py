@@ -1,0 +1,90 @@
+"""Every page in both languages inside its frame, the words' keys, and what pages may not do."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
+LABS = [p for p in PAGES if p != "home"]
+
+
+def opened(name, **link):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    if name != "home":
+        at.switch_page(f"pages/{name}.py")
+    for key, value in link.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("name", PAGES)
+def test_opens_without_an_error(name, language):
+    at = opened(name, lang=language)
+    assert not at.exception and not at.error and not at.warning
+    words = tomllib.loads((ROOT / "assets" / "texts" / language / "common.toml").read_text("utf-8"))["pages"]
+    assert words[name]["title"] in [title.value for title in at.title]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "a" * 100_001, "😀👩‍👩‍👧 \x00\x07", "مرحبا بالعالم", "<script>alert(1)</script> **x** [a](b)", "<|endoftext|>", "x " * 3000])
+@pytest.mark.parametrize("name", LABS)
+def test_any_text_gets_an_answer_or_one_sentence(name, text):
+    at = opened(name, lang="en")
+    at.text_area[0].set_value(text).run()
+    assert not at.exception and not at.error
+    assert at.text_area[0].value == text  # nothing typed is lost
+    if not text.strip() or len(text) > 3000 or "\x00" in text:
+        assert at.warning
+
+
+@pytest.mark.parametrize("name, key, value", [
+    ("next_token", "next_token_temperature", "9"), ("next_token", "next_token_top_k", "many"), ("attention", "attention_layer", "99"),
+    ("context_window", "context_window_window", "-3"), ("kv_cache", "kv_cache_strategy", "lru"), ("kv_cache", "kv_cache_seed", "1e9"),
+])  # fmt: skip
+def test_impossible_settings_in_the_link_are_reset(name, key, value):
+    at = opened(name, lang="en", **{key: value})
+    assert not at.exception and not at.error
+    assert any(key in warning.value.replace("\\", "") for warning in at.warning)
+
+
+def test_unknown_language_is_said():
+    at = opened("home", lang="xx")
+    assert not at.exception and len(at.warning) == 1
+
+
+def _flat(table, start=""):
+    return {k for key, value in table.items() for k in (_flat(value, f"{start}{key}.") if isinstance(value, dict) else {start + key})}
+
+
+def test_the_same_words_in_both_languages():
+    english = {f.name: _flat(tomllib.loads(f.read_text("utf-8"))) for f in (ROOT / "assets/texts/en").glob("*.toml")}
+    german = {f.name: _flat(tomllib.loads(f.read_text("utf-8"))) for f in (ROOT / "assets/texts/de").glob("*.toml")}
+    assert english == german
+
+
+def _imports(file):
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_only_the_ui_knows_streamlit_and_pages_know_no_torch():
+    for file in (ROOT / "core").rglob("*.py"):
+        if "ui" not in file.relative_to(ROOT).parts:
+            assert not any(name.split(".")[0] == "streamlit" or name.startswith("core.ui") for name in _imports(file)), file
+    for file in (ROOT / "pages").glob("*.py"):
+        assert not any(name.split(".")[0] in ("torch", "altair", "plotly") for name in _imports(file)), file
+
+
+def test_pages_say_nothing_in_words_of_their_own():
+    for file in (ROOT / "pages").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("markdown", "caption", "write", "button", "title", "header", "subheader", "info", "warning", "error", "success"):
+                for argument in node.args:
+                    assert not (isinstance(argument, ast.Constant) and isinstance(argument.value, str) and " " in argument.value), (file, node.lineno)
