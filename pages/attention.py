@@ -131,7 +131,7 @@ def ablation(ids, acts, found, layer, head):
         after = logits_without(lm, lm.name, tuple(ids), tuple(chosen)) if chosen else before
         p, q = distribution(before), distribution(after)
         best = p.topk(8).indices
-        data = distribution_data(best, lm.tokenizer.labels(best), p[best], q[best], page.language)
+        data = distribution_data(best, lm.tokenizer.labels(best), p[best], q[best])
         numbers = {"n": len(chosen), "kl": float(kl(before, after)), "before": label(p.argmax()), "after": label(q.argmax())}
         draw(page, "ablated", distribution_chart(8, **words("ablation", "before", "after", "token"), language=page.language), data, t.plain("ablation.alt", **numbers))
         st.markdown(t("ablation.result", **numbers))

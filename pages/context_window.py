@@ -52,7 +52,7 @@ def experiment(ids):
         st.altair_chart(charts.answer_chart(data, window, words("answer", "window", "share"), page.language), alt=alt)
         panels.download(page, "answer", lambda: data)
         best = now.topk(6).indices
-        bars = distribution_data(best, [label(i) for i in best], probs[-1][best], now[best], page.language)
+        bars = distribution_data(best, [label(i) for i in best], probs[-1][best], now[best])
         st.markdown(t("answer.bars", window=window))
         draw(page, "guesses", distribution_chart(len(bars), **words("answer", "before", "after", "token"), language=page.language), bars, alt)
     with panels.panel(page, "loss", "live"):

@@ -32,8 +32,10 @@ def distribution_data(
     )
 
 
-def sweep_data(data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], now: float) -> pd.DataFrame:
-    """`distribution_data` of n candidates once for each of G temperatures; afters (G, n), `lines` (G) are said above the bars.
+def sweep_data(
+    data: pd.DataFrame, temperatures: Sequence[float], afters: np.ndarray, lines: Sequence[str], now: float
+) -> pd.DataFrame:
+    """`distribution_data` of n candidates once for each of G temperatures; afters (G, n), `lines` (G) stand above the bars.
 
     `now` is the temperature that the server knows; its rows are marked.
     """
@@ -90,8 +92,10 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     return finish(chart, language, height=ROW * rows + 16)
 
 
-def score_table(labels: Sequence[str], logits: np.ndarray, softmax: np.ndarray, hardmax: np.ndarray, temperature: float) -> pd.DataFrame:
-    """How candidates' scores (n,), highest first, become shares: logit, exp((logit - highest) / temperature), softmax, hardmax."""
+def score_table(
+    labels: Sequence[str], logits: np.ndarray, softmax: np.ndarray, hardmax: np.ndarray, temperature: float
+) -> pd.DataFrame:
+    """How scores (n,), highest first, become shares: logit, exp((logit - highest) / temperature), softmax, hardmax."""
     below = np.asarray(logits, np.float32) - np.float32(logits[0])
     scaled = np.exp(below / temperature) if temperature > 0 else (below == 0).astype(np.float32)
     return pd.DataFrame({"token": list(labels), "logit": logits, "scaled": scaled, "softmax": softmax, "hardmax": hardmax})

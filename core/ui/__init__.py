@@ -27,7 +27,7 @@ put its words into assets/texts/{en,de}/<topic>.toml, and add one line to PAGES 
     def experiment(ids):
         reading = live.read(lm, ids)    # .logits (V,) after the text, .logprobs (T,); known beginnings are reused
         with panels.panel(page, "sure", "live"):        # card: texts sure.title, sure.caption; live | recorded | arithmetic
-            temperature = live_slider(page, "temperature", 0.0, 2.0, 1.0, 0.05)     # follows the finger
+            temperature = live_slider(page, "temperature", 0.0, 2.0, 1.0, 0.1, every_step=True)    # follows the finger
             layers = controls.segmented(page, "layers", ["all", "half"], "all")     # texts layers.label, layers.options.all
             before, after = distribution(reading.logits), distribution(reading.logits, temperature)
             best = before.topk(10).indices
@@ -64,6 +64,9 @@ writes one number.
 Keys are `<page>_<name>` (`page.key("top_k")`), the same in the session and in the link. Everything in
 controls, live_slider and appended keeps itself in the link; use `url.seed` and `url.share` for more.
 `page.note("notes.my_note", ...)` says in one sentence what was done with an input.
+
+A live slider either runs its fragment at every step, or, much faster, moves a chart that already holds
+all steps: `distribution_chart(..., follow=selector(page, name))`, see pages/next_token.py.
 
 Something that goes on until it is stopped (writing, racing) does one step a run and calls
 `frame.run_again()` at the end of its fragment; see pages/next_token.py.
