@@ -13,7 +13,7 @@ from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider
-from core.ui.searches import ends, searched, written
+from core.ui.searches import ends, searched, winner, written
 from core.ui.token_strip import candidates, token_strip
 from core.ui.wide import draw_wide
 
@@ -38,12 +38,12 @@ def waiting(place, steps):
 @fragment
 def guess(prompt):
     def answer():
-        place = st.empty()
-        best = searched(lm, prompt, 4, STEPS, 1.0, ends(lm.tokenizer, False), waiting(place, STEPS)).hypotheses[0]
-        greedy = written(lm, prompt, len(best.ids), ends(lm.tokenizer, False), waiting(place, STEPS), temperature=0)
+        place, stop = st.empty(), ends(lm.tokenizer, False)
+        beam = winner(searched(lm, prompt, 4, STEPS, 1.0, stop, waiting(place, STEPS)))
+        greedy = written(lm, prompt, len(beam.tokens), stop, waiting(place, STEPS), temperature=0)
         place.empty()
-        right = "same" if greedy.tokens == best.ids else "beam" if best.logprob > greedy.logprob else "greedy"
-        return right, {"greedy": greedy.logprob, "beam": best.logprob, "times": math.exp(best.logprob - greedy.logprob)}
+        right = "same" if greedy.tokens == beam.tokens else "beam" if beam.logprob > greedy.logprob else "greedy"
+        return right, compared(greedy, beam)
 
     panels.predict(page, ("greedy", "beam", "same"), answer)
 
@@ -62,28 +62,29 @@ def experiment(prompt):
         place.empty()
         grown(tree, greedy, penalty, 1 if width > 3 else 2)
         hypotheses(tree)
-    beside(tree, greedy)
+    beam = winner(tree)
+    beside(greedy, beam)
     cost(tree, greedy, prompt, width)
     below = st.container()  # drawn last: it may take a while
-    best = tree.hypotheses[0]
-    gain = {"greedy": greedy.logprob, "beam": best.logprob, "times": math.exp(best.logprob - greedy.logprob)}
-    panels.takeaway(page, n=len(best.ids), width=width, passes=tree.forward_passes, few=len(greedy.tokens), **gain)
-    with below:
-        degenerate(prompt, width)
+    panels.takeaway(page, n=len(beam.tokens), width=width, passes=tree.forward_passes, few=len(greedy.tokens), **compared(greedy, beam))
+    with below, panels.panel(page, "degenerate", "live"):
+        if controls.toggle(page, "long"):
+            degenerate(prompt, width)
+
+
+def compared(greedy, beam):
+    return {"greedy": greedy.logprob, "beam": beam.logprob, "times": math.exp(beam.logprob - greedy.logprob)}
 
 
 def grown(tree, greedy, penalty, pruned):
     last = charts.last_step(tree)
-    now = min(int(state.get(page.key("shown"), MOST_STEPS)), last)
-
-    def go(step):
-        state[page.key("shown")] = float(step)
-
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(t("tree.back"), key=page.key("back"), icon=":material/chevron_left:", on_click=go, args=(now - 1,), disabled=now <= 1)
-        st.button(t("tree.on"), key=page.key("on"), icon=":material/chevron_right:", on_click=go, args=(now + 1,), disabled=now >= last, type="primary")
+        buttons = st.container(horizontal=True, width="content")
         with st.container(width=420):
             now = min(int(live_slider(page, "shown", 1, last, MOST_STEPS, 1, every_step=True)), last)
+        with buttons:
+            go("back", ":material/chevron_left:", now - 1, disabled=now <= 1)
+            go("on", ":material/chevron_right:", now + 1, disabled=now >= last)
     data = charts.beam_tree_data(tree, now, lm.tokenizer.label, greedy.tokens, penalty, pruned, t.plain("tree.root"))
     leads = data[data["state"] == "leads"].iloc[-1]
     lines = charts.lines(tree, pruned)
@@ -94,27 +95,39 @@ def grown(tree, greedy, penalty, pruned):
     panels.download(page, "tree", lambda: data[data["kind"] == "node"].drop(columns=["kind", "label", "point"]))
 
 
+def go(name, icon, step, disabled):
+    def clicked():
+        state[page.key("shown")] = float(step)
+
+    st.button(t(f"tree.{name}"), key=page.key(name), icon=icon, on_click=clicked, disabled=disabled)
+
+
 def hypotheses(tree):
-    rows = [(i, text_of(h.ids), len(h.ids), round(h.logprob, 3), round(h.score, 3)) for i, h in enumerate(tree.hypotheses, 1)]
+    label = lm.tokenizer.labels
+    rows = [("".join(label(h.ids)).replace("␣", " ").strip(), len(h.ids), round(h.logprob, 3), round(h.score, 3)) for h in tree.hypotheses]
     with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):
-        panels.table(page, "hypotheses", pd.DataFrame(rows, columns=["place", "text", "tokens", "logprob", "score"]))
+        panels.table(page, "hypotheses", pd.DataFrame(rows, columns=["text", "tokens", "logprob", "score"]))
 
 
-def beside(tree, greedy):
-    best = tree.hypotheses[0]
-    logprobs = [tree.nodes[index].logprob for index in tree.branch(best.node)]
-    part = next((i for i, (a, b) in enumerate(zip(best.ids, greedy.tokens)) if a != b), None)
+def strip(name, text, title, marks, notes=True):
+    """A text as tokens under its title, `marks` framed."""
+    st.markdown(f"**{title}**")
+    tokens = candidates(page, lm.tokenizer.labels(text.tokens), text.shares)
+    tokens = [replace(token, state="marked" if mark else "", note=token.note if notes else "") for token, mark in zip(tokens, marks)]
+    token_strip(page, name, tokens, title)
+
+
+def beside(greedy, beam):
+    part = next((i for i, (a, b) in enumerate(zip(beam.tokens, greedy.tokens)) if a != b), None)
     with panels.panel(page, "beside", "live"):
-        for name, ids, shares in (("greedy", greedy.tokens, greedy.logprobs), ("beam", best.ids, logprobs)):
-            st.markdown(f"**{t(f'beside.{name}', logprob=sum(shares), each=sum(shares) / len(shares), n=len(ids))}**")
-            strip = candidates(page, lm.tokenizer.labels(ids), [math.exp(p) for p in shares])
-            strip = [replace(token, state="marked") if i == part else token for i, token in enumerate(strip)]
-            token_strip(page, f"strip_{name}", strip, t.plain(f"beside.{name}", logprob=sum(shares), each=sum(shares) / len(shares), n=len(ids)))
+        for name, text in (("greedy", greedy), ("beam", beam)):
+            n = len(text.tokens)
+            strip(name, text, t.plain(f"beside.{name}", logprob=text.logprob, each=text.logprob / n, n=n), [i == part for i in range(n)])
         if part is None:
             st.caption(t("beside.same"))
         else:
-            values = {"n": part + 1, "greedy": math.exp(greedy.logprobs[part]), "beam": math.exp(logprobs[part])}
-            st.caption(t("beside.parted", **values, times=math.exp(best.logprob - greedy.logprob)))
+            values = {"n": part + 1, "greedy": greedy.shares[part], "beam": beam.shares[part]}
+            st.caption(t("beside.parted", **values, times=compared(greedy, beam)["times"]))
 
 
 def cost(tree, greedy, prompt, width):
@@ -131,33 +144,22 @@ def cost(tree, greedy, prompt, width):
 
 
 def degenerate(prompt, width):
-    with panels.panel(page, "degenerate", "live"):
-        if not controls.toggle(page, "long"):
-            return
-        seed, stop, place = controls.number(page, "seed", 0, 9999, 0), ends(lm.tokenizer, False), st.empty()
-        tree = searched(lm, prompt, width, LONG, 1.0, stop, waiting(place, LONG))
-        drawn = written(lm, prompt, LONG, stop, waiting(place, LONG), seed=seed, top_p=0.9)
-        place.empty()
-        beam = tree.hypotheses[0]
-        texts = {"beam": (beam.ids, [tree.nodes[index].logprob for index in tree.branch(beam.node)]), "sampled": (drawn.tokens, drawn.logprobs)}
-        again = {name: repeated(ids) for name, (ids, _) in texts.items()}
-        for column, (name, (ids, logprobs)) in zip(st.columns(2, gap="large"), texts.items()):
-            strip = candidates(page, lm.tokenizer.labels(ids), [math.exp(p) for p in logprobs])
-            strip = [replace(token, note="", state="marked" if mark else "") for token, mark in zip(strip, again[name].marks)]
-            with column:
-                st.markdown(f"**{t(f'degenerate.{name}', width=width)}**")
-                token_strip(page, f"long_{name}", strip, t.plain(f"degenerate.{name}", width=width))
-                mean = sum(map(math.exp, logprobs)) / len(logprobs)
-                st.caption(t("degenerate.measured", again=again[name].mean, mean=mean, logprob=sum(logprobs)))
-        data = charts.likelihood_data([(role, lm.tokenizer.labels(texts[n][0]), texts[n][1]) for n, role in (("beam", "computed"), ("sampled", "alive"))])
-        words = {name: t.plain(f"degenerate.{name}", width=width) for name in ("beam", "sampled", "position", "share", "token")}
-        spec = charts.likelihood_chart(LONG, language=page.language, **words)
-        draw(page, "likelihood", spec, data, alt=t.plain("degenerate.alt", beam=again["beam"].mean, sampled=again["sampled"].mean))
-        panels.download(page, "degenerate", lambda: data)
-
-
-def text_of(ids):
-    return "".join(lm.tokenizer.labels(ids)).replace("␣", " ").strip()
+    seed, stop, place = controls.number(page, "seed", 0, 9999, 0), ends(lm.tokenizer, False), st.empty()
+    texts = {
+        "beam": winner(searched(lm, prompt, width, LONG, 1.0, stop, waiting(place, LONG))),
+        "sampled": written(lm, prompt, LONG, stop, waiting(place, LONG), seed=seed, top_p=0.9),
+    }
+    place.empty()
+    words = {name: t.plain(f"degenerate.{name}", width=width) for name in ("beam", "sampled", "position", "share", "token")}
+    again = {name: repeated(text.tokens) for name, text in texts.items()}
+    for column, (name, text) in zip(st.columns(2, gap="large"), texts.items()):
+        with column:
+            strip(f"long_{name}", text, words[name], again[name].marks, notes=False)
+            st.caption(t("degenerate.measured", again=again[name].mean, mean=sum(text.shares) / len(text.shares), logprob=text.logprob))
+    data = charts.likelihood_data([(name, lm.tokenizer.labels(text.tokens), text.shares) for name, text in texts.items()])
+    alt = t.plain("degenerate.alt", **{name: repetition.mean for name, repetition in again.items()})
+    draw(page, "likelihood", charts.likelihood_chart(LONG, language=page.language, **words), data, alt)
+    panels.download(page, "degenerate", lambda: data)
 
 
 above = st.container()

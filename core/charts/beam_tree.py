@@ -191,9 +191,10 @@ def cost_chart(rows: int, prompt: str, own: str, axis: str, language: str = "en"
 
 
 def likelihood_data(texts: Sequence[tuple[str, Sequence[str], Sequence[float]]]) -> pd.DataFrame:
-    """(role, labels, logprobs) of some texts -> one row a token: role, position, token, share."""
-    rows = [(role, i, name, float(np.exp(p))) for role, names, logprobs in texts for i, (name, p) in enumerate(zip(names, logprobs), 1)]
-    return pd.DataFrame(rows, columns=["role", "position", "token", "share"])
+    """("beam" or "sampled", labels, probabilities) of some texts -> one row a token: text, role, position, token, share."""
+    roles = {"beam": "computed", "sampled": "alive"}
+    rows = [(text, roles[text], i, name, share) for text, names, shares in texts for i, (name, share) in enumerate(zip(names, shares), 1)]
+    return pd.DataFrame(rows, columns=["text", "role", "position", "token", "share"])
 
 
 @spec

@@ -1,5 +1,6 @@
 """Beam searches and written texts for the pages: step by step, so that a wait moves, and kept for whoever asks next."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -27,6 +28,17 @@ class Written:
     def logprob(self) -> float:
         """Of the whole text."""
         return sum(self.logprobs)
+
+    @property
+    def shares(self) -> list[float]:
+        """The tokens' probabilities."""
+        return [math.exp(logprob) for logprob in self.logprobs]
+
+
+def winner(tree: BeamTree) -> Written:
+    """The best text of a search, with each token's own probability."""
+    best = tree.hypotheses[0]
+    return Written(best.ids, tuple(tree.nodes[index].logprob for index in tree.branch(best.node)))
 
 
 @cache

@@ -92,9 +92,7 @@ def test_any_text_gets_a_tree(text):
 
 def test_predict_says_who_wins():
     at = open_page()
-    at.get("button_group")[0]
-    pills = next(p for p in at.pills if p.key == "beam_search_predict") if hasattr(at, "pills") else at.button_group(key="beam_search_predict")
-    pills.set_value(["beam"]) if not hasattr(at, "pills") else pills.set_value("beam")
+    at.pills(key="beam_search_predict").set_value("beam")
     run(at)
     assert any("Right" in m.value for m in at.markdown)
 

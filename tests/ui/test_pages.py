@@ -27,7 +27,7 @@ def test_opens_without_an_error(name, language):
     at = opened(name, lang=language)
     assert not at.exception and not at.error and not at.warning
     words = tomllib.loads((ROOT / "assets" / "texts" / language / "common.toml").read_text("utf-8"))["pages"]
-    assert words[name]["title"] in [title.value for title in at.title]
+    assert ("Glassbox" if name == "home" else words[name]["title"]) in [title.value for title in at.title]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "a" * 100_001, "😀👩‍👩‍👧 \x00\x07", "مرحبا بالعالم", "<script>alert(1)</script> **x** [a](b)", "<|endoftext|>", "x " * 3000])

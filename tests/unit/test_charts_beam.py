@@ -118,6 +118,6 @@ def test_costs_and_likelihoods():
     data = cost_data([("greedy", 4000, 1000), ("beam", 4000, 3000)])
     assert data["kilobytes"].tolist() == [4.0, 1.0, 4.0, 3.0]
     assert cost_chart(2, "prompt", "own", "kB")["config"]
-    data = likelihood_data([("computed", ["a", "b"], [0.0, -0.6931472]), ("alive", ["c"], [-1.0])])
-    assert data["share"].tolist() == pytest.approx([1.0, 0.5, 0.36787944])
+    data = likelihood_data([("beam", ["a", "b"], [1.0, 0.5]), ("sampled", ["c"], [0.25])])
+    assert data["share"].tolist() == [1.0, 0.5, 0.25] and data["position"].tolist() == [1, 2, 1]
     assert likelihood_chart(20, "beam", "sampled", "position", "share", "token")["config"]
