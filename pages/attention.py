@@ -1,149 +1,158 @@
-"""Lab: who looks at whom. One head step by step, all heads at a glance, heads switched off."""
+"""Lab: which earlier tokens each token looks at. One head's map, its arithmetic, all heads, heads switched off."""
 
 import streamlit as st
 
-from core.charts import heads as charts
+from core.charts import attention as charts
 from core.charts.distribution import distribution_chart, distribution_data
 from core.decoding import distribution
 from core.measure import kl
-from core.measure.attention_stats import head_kind, head_profile, without_first
+from core.measure.attention_stats import KINDS, THRESHOLDS, head_kind, head_profile, without_first
 from core.measure.head_steps import head_steps
-from core.models.attention import attention_pattern, attention_scores, weighted_values
-from core.ui import controls, panels
+from core.measure.heads import keys_to_show, logits_without, other_heads
+from core.ui import controls, heads, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
-from core.ui.token_strip import Token, token_strip
-from core.ui.traces import kinds, logits_without, traced
+from core.ui.head_controls import attention_strip, gallery, head_list, kind_name, stepper, switches
+from core.ui.heads import written
 
-SHOWN = 40  # tokens in the map
-STAGES = ("products", "scaled", "masked", "weights", "result")
-PRESETS = {"default": {"layer": 8, "head": 6, "token": 400, "off": "none"}, "name": {}, "before": {"layer": 7, "head": 1}, "list": {}}
+SHOWN = 10  # candidates for the next token
+HARDLY = 0.05  # nats: below, a prediction has hardly changed
+DRAWS = 3  # of other heads, to compare with
+PRESETS = {
+    "default": {"head": "induction", "token": None, "key": None, "off": None, "stage": "vectors", "hide_first": False},
+    "induction": {},
+    "name": {},
+    "previous": {"head": "previous"},
+    "list": {"head": "same"},
+    "sink": {"head": "first"},
+    "story": {},
+}
 
 page = require("attention")
 t, lm = page.t, page.lm
-label = lm.tokenizer.label
-WORDS = {kind: t.plain(f"kinds.{kind}") for kind in ("previous", "first", "induction", "same", "local", "diffuse", "mixed")}
 
 
 def words(group, *keys):
     return {key: t.plain(f"{group}.{key}") for key in keys}
 
 
+def effect(ids, found, off):
+    """What switching heads off does to the next token, for sentences."""
+    before, after = found.reading.logits, heads.without(lm, ids, off)
+    first, now = int(before.argmax()), int(after.argmax())
+    shares = {"share_before": float(distribution(before)[first]), "share_after": float(distribution(after)[first])}
+    return shares | {"before": lm.tokenizer.label(first), "after": lm.tokenizer.label(now), "kl": float(kl(before, after))}
+
+
 @fragment
 def guess(ids):
     def answer():
-        profiles = [head_profile(traced(lm, ids)[f"blocks.{i}.attn.hook_pattern"], ids) for i in range(lm.config.n_layers)]
-        first, last = (sum(float(getattr(p, name).mean()) for p in profiles) / len(profiles) for name in ("first", "previous"))
-        return "first" if first > last else "last", {"first": first, "last": last, "token": label(ids[0]), "even": 2 / len(ids)}
+        found = heads.read(lm, ids)
+        head = heads.opened(page, found)
+        values = effect(ids, found, [head])
+        right = "other" if values["before"] != values["after"] else "hardly" if values["kl"] < HARDLY else "shifts"
+        return right, values | {"head": written(head), "n": len(found.all())}
 
-    panels.predict(page, ("last", "first"), answer)
+    panels.predict(page, ("hardly", "shifts", "other"), answer)
 
 
 @fragment
 def experiment(ids):
-    acts, names = traced(lm, ids), lm.tokenizer.labels(ids)
-    found = kinds(lm, lm.name, tuple(ids))
-    with st.container(horizontal=True, gap="large"):
-        layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(8, lm.config.n_layers))
-        head = controls.slider(page, "head", 1, lm.config.n_heads, lm.config.n_heads)
-        token = min(controls.slider(page, "token", 1, 400, 400), len(ids))
-    pattern = acts[f"blocks.{layer - 1}.attn.hook_pattern"][head - 1]
-    kind = found[layer - 1][head - 1]
-    with panels.panel(page, "map", "live"):
-        st.markdown(t("map.kind", layer=layer, head=head, kind=WORDS[kind]))
-        hide = controls.toggle(page, "hide_first")
-        shown = without_first(pattern) if hide else pattern
+    found = heads.read(lm, ids)
+    head, token = heads.opened(page, found), heads.place(page, "token", ids)
+    tokens, query = lm.tokenizer.labels(ids), len(ids) - 1 if token is None else token
+    with panels.panel(page, "head", "live"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+            head_list(page, found, head)
+            hide = controls.toggle(page, "hide_first")
         if hide:
-            st.caption(t("map.hidden", share=float(pattern[1:, 0].mean())))
-        looks(shown, names, token)
-        start = min(max(0, token - SHOWN), max(0, len(ids) - SHOWN))
-        part = slice(start, start + SHOWN)
-        data = charts.map_data(shown[part, part].numpy(), names[part], start)
-        strongest = int(shown[token - 1].argmax())
-        alt = t.plain("map.alt", layer=layer, head=head, token=names[token - 1], seen=names[strongest], share=float(shown[token - 1, strongest]))
-        spec = charts.map_chart(data, words("map", "query", "key", "weight"), page.language)
-        key = page.key(f"map_{layer}_{head}_{token}_{hide}")
-
-        def picked():
-            for row in st.session_state[key].selection.get("pick", []):
-                controls.set_value(page, "token", int(row["q"]) + 1)
-
-        st.altair_chart(spec, key=key, on_select=picked, alt=alt)
-        panels.download(page, "map", lambda: data)
-    steps(acts, layer, head, token, names)
-    gallery(acts, found, layer, head)
-    ablation(ids, acts, found, layer, head)
-    panels.takeaway(page, layer=layer, head=head, kind=WORDS[kind], token=names[token - 1], seen=names[strongest], share=float(shown[token - 1, strongest]))
+            st.caption(t("head.hidden", share=found.score(head, "first")))
+        pattern = heads.pattern(found, head, hide)
+        seen = int(pattern[query].argmax())
+        says = {"head": written(head), "token": tokens[query], "seen": tokens[seen], "share": float(pattern[query, seen])}
+        attention_strip(page, pattern, tokens, query)
+        left, right = st.columns([6, 5], gap="medium")
+        with left:
+            draw_map(pattern, tokens, query, f"{written(head)}_{hide}", t.plain("map.alt", **says))
+            profile(found, head)
+        with right:
+            gallery(page, found, head, heads.pictures(lm, ids, hide), lm.config)
+            st.caption(t("gallery.caption"))
+    steps(ids, found, head, query)
+    ablation(ids, found, head)
+    says |= effect(ids, found, [head]) | {"kind": kind_name(page, found.kind(head)), "n": len(found.all())}
+    panels.takeaway(page, **says)
+    panels.myth_fact(page, **says)
 
 
-def looks(pattern, names, token):
-    """The text inked by one row or one column of the map."""
-    direction = controls.segmented(page, "direction", ["looks_at", "seen_by"], "looks_at")
-    weights = pattern[token - 1] if direction == "looks_at" else pattern[:, token - 1]
-    strip = [Token(name, float(w) ** 0.5, t.plain("token.share", token=name, share=float(w))) for i, (name, w) in enumerate(zip(names, weights))]
-    token_strip(page, "strip", strip, t.plain("map.strip"), lambda i: controls.set_value(page, "token", i + 1), token - 1)
+def draw_map(pattern, tokens, query, name, alt):
+    label, data = words("map", "query", "key", "weight"), charts.map_data(pattern, tokens, query)
+    small = len(tokens) <= charts.MOST_CLICKABLE
+    if small:
+        spec = charts.map_chart(len(tokens), **label, language=page.language)
+        draw(page, f"map_{name}_{query}", spec, data, alt, lambda row: heads.look_at(page, "token", int(row["q"])))
+    else:
+        figure = charts.big_map(pattern, tokens, query, label, st.context.theme.type or "light", page.language)
+        st.plotly_chart(figure, key=page.key("big_map"), alt=alt, config={"displayModeBar": False})
+    st.caption(t("map.small" if small else "map.big"))
+    panels.download(page, "map", lambda: data.drop(columns="framed"))
 
 
-def steps(acts, layer, head, token, names):
+def profile(found, head):
+    kind = found.kind(head)
+    says = {"head": written(head), "kind": kind_name(page, kind)}
+    st.markdown(f"**{t('profile.title', **says)}**  \n{t(f'profile.says.{kind}')}")
+    data = charts.profile_data(found.scores(head), THRESHOLDS, words("measures", *KINDS), kind, page.language)
+    draw(page, "profile", charts.profile_chart(len(data), t.plain("profile.threshold"), page.language), data, t.plain("profile.alt", **says))
+    st.caption(t("profile.caption"))
+
+
+@fragment
+def steps(ids, found, head, query):
     with panels.panel(page, "steps", "live"):
-        stage = controls.segmented(page, "stage", STAGES, "weights")
-        found = head_steps(acts, layer - 1, head - 1, token - 1)
-        values = getattr(found, stage)
-        st.caption(t(f"steps.say_{stage}", token=names[token - 1], n=token, d=len(found.query)))
-        if stage == "result":
-            data = charts.bars_data(values.numpy(), [str(i + 1) for i in range(len(values))])
+        stage = stepper(page, charts.STAGES)
+        tokens, done = lm.tokenizer.labels(ids), head_steps(found.reading.activations, *head, query)
+        shown, key = keys_to_show(done.weights, query), heads.place(page, "key", ids)
+        key = key if key in shown else int(done.weights.argmax())
+        says = heads.arithmetic(done, query, key) | {"token": tokens[query], "seen": tokens[key]}
+        alt = t.plain("steps.alt", step=t.plain(f"stage.options.{stage}"), **says)
+        st.markdown(t(f"steps.{stage}.text", **says))
+        if stage in ("vectors", "result"):
+            rows = heads.vector_rows(stage, done, query, shown, tokens, words("steps", "query_row", "sum_row"))
+            spec = charts.vectors_chart(len(rows), **words("steps", "dimension", "number"), language=page.language)
+            draw(page, f"steps_{stage}", spec, charts.vectors_data(rows), alt)
         else:
-            start = max(0, min(token + 2, len(names)) - SHOWN)
-            part = slice(start, min(token + 2, len(names)))
-            data = charts.bars_data(values[part].numpy(), names[part])
-        alt = t.plain("steps.alt", stage=t.plain(f"stage.options.{stage}"), token=names[token - 1])
-        st.altair_chart(charts.bars_chart(data, words("steps", "value", "token"), page.language), alt=alt)
-        panels.download(page, "steps", lambda: data)
+            data = charts.steps_data(done, shown, tokens, stage, key, page.language)
+            below = stage != "weights" and any(done.products[i] < 0 for i in shown)
+            spec = charts.steps_chart(len(shown), below, page.language)
+            draw(page, f"steps_{stage}_{key}", spec, data, alt, lambda row: heads.look_at(page, "key", int(row["key"])))
+        st.markdown(t(f"steps.{stage}.numbers", **says))
+        panels.download(page, "steps", lambda: charts.steps_table(done, tokens))
 
 
-def gallery(acts, found, layer, head):
-    with panels.panel(page, "gallery", "live"):
-        patterns = [acts[f"blocks.{i}.attn.hook_pattern"].numpy() for i in range(lm.config.n_layers)]
-        data = charts.gallery_data(patterns, found, WORDS)
-        count = sum(kind == "first" for row in found for kind in row)
-        key = page.key(f"gallery_{layer}_{head}")
-
-        def picked():
-            for row in st.session_state[key].selection.get("pick", []):
-                controls.set_value(page, "layer", int(row["layer"]))
-                controls.set_value(page, "head", int(row["head"]))
-
-        chart = charts.gallery_chart(data, layer, head, words("gallery", "layer", "head", "kind"), page.language)
-        st.altair_chart(chart, key=key, on_select=picked, alt=t.plain("gallery.alt", n=len(data), first=count))
-        panels.download(page, "gallery", lambda: data.drop(columns="picture"))
-
-
-def ablation(ids, acts, found, layer, head):
+@fragment
+def ablation(ids, found, head):
     with panels.panel(page, "ablation", "live"):
-        off = controls.segmented(page, "off", ["none", "head", "kind", "layer"], "none")
-        kind = found[layer - 1][head - 1]
-        every = [(i, h) for i in range(lm.config.n_layers) for h in range(lm.config.n_heads)]
-        chosen = {
-            "none": [], "head": [(layer - 1, head - 1)], "layer": [(i, h) for i, h in every if i == layer - 1],
-            "kind": [(i, h) for i, h in every if found[i][h] == kind],
-        }[off]  # fmt: skip
-        before = acts["logits"][-1]
-        after = logits_without(lm, lm.name, tuple(ids), tuple(chosen)) if chosen else before
-        p, q = distribution(before), distribution(after)
-        best = p.topk(8).indices
-        data = distribution_data(best, lm.tokenizer.labels(best), p[best], q[best])
-        numbers = {"n": len(chosen), "kl": float(kl(before, after)), "before": label(p.argmax()), "after": label(q.argmax())}
-        draw(page, "ablated", distribution_chart(8, **words("ablation", "before", "after", "token"), language=page.language), data, t.plain("ablation.alt", **numbers))
-        st.markdown(t("ablation.result", **numbers))
+        off = switches(page, found, head)
+        says, before, after = effect(ids, found, off), *(distribution(logits) for logits in (found.reading.logits, heads.without(lm, ids, off)))
+        best = (before + after).topk(SHOWN).indices
+        data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
+        spec = distribution_chart(SHOWN, **words("ablation", "before", "after", "token"), language=page.language)
+        draw(page, "ablated", spec, data, t.plain("ablation.alt", n=len(off), **says))
+        numbers = {"off_count": len(off), "kl": says["kl"]}
+        if controls.toggle(page, "chance") and off:
+            others = [effect(ids, found, other_heads(lm, off, seed))["kl"] for seed in range(DRAWS)]
+            numbers["kl_chance"] = sum(others) / DRAWS
+        panels.metrics(page, numbers, {"kl": ".3f", "kl_chance": ".3f"})
+        st.markdown(t("ablation.same" if says["before"] == says["after"] else "ablation.changed", **says))
         panels.download(page, "ablation", lambda: data)
 
 
 above = st.container()
 controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=400, min_tokens=3)
+ids = controls.prompt(page, max_tokens=400, min_tokens=2)
 with above:
     guess(ids)
 experiment(ids)
-panels.myth_fact(page)
-panels.source(page, attention_scores, attention_pattern, weighted_values, head_steps, head_profile, head_kind)
+panels.source(page, head_steps, without_first, head_profile, head_kind, logits_without)
 panels.sources(page)

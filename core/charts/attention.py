@@ -43,18 +43,18 @@ def map_chart(tokens: int, query: str, key: str, weight: str, language: str = "e
     `query`, `key` and `weight` are the words for them.
     """
     pick = alt.selection_point(name="pick", fields=["q", "k"], on="click", empty=False)
-    size = 12 if tokens <= 24 else 11 if tokens <= 40 else 9
-    axis = {"title": None, "labelFontSize": size, "labelLimit": 80, "labelOverlap": True}
+    size = 13 if tokens <= 16 else 11 if tokens <= 40 else 9
+    axis = {"title": None, "labelFontSize": size, "labelLimit": 80, "labelOverlap": tokens > 40, "labelPadding": 3}
     cells = alt.Chart().mark_rect(cursor="pointer", cornerRadius=1.5 if tokens <= 40 else 0)
     cells = cells.encode(
-        x=alt.X("key:N", sort=None, axis=alt.Axis(orient="top", labelAngle=-60, **axis)),
+        x=alt.X("key:N", sort=None, axis=alt.Axis(orient="top", labelAngle=-90, **axis)),
         y=alt.Y("query:N", sort=None, axis=alt.Axis(**axis)),
         color=alt.Color("weight:Q", scale=alt.Scale(type="sqrt", domain=[0, 1]), legend=None),
         stroke=alt.condition("datum.framed > 0", alt.value("currentColor"), alt.value("transparent")),
         strokeWidth=alt.condition("datum.framed > 1", alt.value(2), alt.value(0.6)),
         tooltip=[alt.Tooltip("query:N", title=query), alt.Tooltip("key:N", title=key), alt.Tooltip("weight:Q", title=weight, format=".1%")],
     )
-    return finish(cells.add_params(pick), language, height=int(min(max(24 * tokens, 220), 520)))
+    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * tokens, 230), 560)))
 
 
 def big_map(pattern: np.ndarray, labels: Sequence[str], query: int, words: dict[str, str], theme: str = "light", language: str = "en"):
@@ -109,10 +109,11 @@ def vectors_data(rows: Sequence[tuple[str, str, np.ndarray]]) -> pd.DataFrame:
 @spec
 def vectors_chart(rows: int, dimension: str, number: str, language: str = "en"):
     """Vectors of `vectors_data` as coloured rows, one cell a number: orange above 0, blue below."""
-    cells = alt.Chart().mark_rect().encode(
+    cells = alt.Chart().transform_calculate(strength="abs(datum.shade)").mark_rect().encode(
         x=alt.X("d:O", title=None, axis=None),
-        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelFontSize=13)),
+        y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelFontSize=13, labelOverlap=False)),
         color=alt.Color("shade:Q", scale=alt.Scale(domain=[-1, 1], domainMid=0), legend=None),
+        opacity=alt.Opacity("strength:Q", scale=alt.Scale(type="sqrt", domain=[0, 1], range=[0, 1]), legend=None),
         tooltip=[
             alt.Tooltip("label:N", title=" "),
             alt.Tooltip("d:O", title=dimension),
@@ -143,6 +144,14 @@ def steps_data(steps, keys: Sequence[int], labels: Sequence[str], stage: str, ch
     )
 
 
+def steps_table(steps, labels: Sequence[str]) -> pd.DataFrame:
+    """One row a token: its score at every stage, its weight, and how long its value and its contribution are."""
+    values = np.asarray(steps.values, np.float32)
+    lengths = np.linalg.norm(values, axis=-1)
+    columns = {stage: np.asarray(getattr(steps, stage), np.float32) for stage in ("products", "scaled", "masked", "weights")}
+    return pd.DataFrame({"token": list(labels), **columns, "value_length": lengths, "contribution_length": lengths * columns["weights"]})
+
+
 @spec
 def steps_chart(rows: int, signed: bool, language: str = "en"):
     """Bars of `steps_data`, numbers on the right; a click selects `key` in the selection `pick`. `signed`: below 0 as well."""
@@ -160,7 +169,7 @@ def steps_chart(rows: int, signed: bool, language: str = "en"):
     text = base.mark_text(align="right", fontSize=14, fill="currentColor").encode(
         x=alt.datum(end),
         text="written:N",
-        fontWeight=alt.condition("datum.strong == 1", alt.value("bold"), alt.value("normal")),
+        opacity=alt.condition("datum.strong == 1", alt.value(1.0), alt.value(0.7)),
     )
     row = base.mark_bar(size=26, opacity=0, cursor="pointer").encode(x=alt.datum(low), x2=alt.datum(end)).add_params(pick)
     return finish(alt.layer(bars, zero, text, row), language, height=27 * rows)
@@ -195,14 +204,14 @@ def profile_chart(rows: int, threshold: str, language: str = "en"):
 
 
 def montage_png(pictures: np.ndarray) -> bytes:
-    """All small maps (L, H, s, s), uint8, as one PNG: a column for every layer, a row for every head.
+    """All small maps (L, H, s, s), uint8, as one PNG: a row for every layer, a column for every head.
 
     Only opacity is stored (32 levels, black), so that whoever shows it chooses the colour.
     """
     L, H, s, _ = pictures.shape
-    levels = pictures.transpose(1, 2, 0, 3).reshape(H * s, L * s) >> 3
-    lines = np.concatenate([np.zeros((H * s, 1), np.uint8), levels.astype(np.uint8)], axis=1)  # each line begins with its filter: none
-    header = struct.pack(">IIBBBBB", L * s, H * s, 8, 3, 0, 0, 0)  # 8 bits, palette
+    levels = pictures.transpose(0, 2, 1, 3).reshape(L * s, H * s) >> 3
+    lines = np.concatenate([np.zeros((L * s, 1), np.uint8), levels.astype(np.uint8)], axis=1)  # each line begins with its filter: none
+    header = struct.pack(">IIBBBBB", H * s, L * s, 8, 3, 0, 0, 0)  # 8 bits, palette
     opacity = bytes(round(i * 255 / 31) for i in range(32))
     chunks = [(b"IHDR", header), (b"PLTE", bytes(96)), (b"tRNS", opacity), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)

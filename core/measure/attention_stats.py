@@ -10,6 +10,8 @@ from core.models.trace import trace
 
 KINDS = ("previous", "first", "induction", "same", "local", "diffuse")
 LOCAL = 4  # tokens that count as near
+# From which score on a head is called so; the more specific names come first.
+THRESHOLDS = {"previous": 0.35, "induction": 0.3, "same": 0.35, "first": 0.35, "local": 0.65, "diffuse": 0.7}
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,8 @@ def profiles_on_repeats(lm: LanguageModel, n_tokens: int = 50, seed: int = 0) ->
 
 
 def head_kind(profile: HeadProfile, head: int) -> str:
-    """The one word for a head: the first of these that its scores reach, else "mixed".
-
-    previous >= 0.35, induction >= 0.3, same >= 0.35, first >= 0.35, local >= 0.65, diffuse >= 0.7.
-    """
-    for kind, threshold in (("previous", 0.35), ("induction", 0.3), ("same", 0.35), ("first", 0.35), ("local", 0.65), ("diffuse", 0.7)):
+    """The one word for a head: the first of THRESHOLDS that its scores reach, else "mixed"."""
+    for kind, threshold in THRESHOLDS.items():
         if float(getattr(profile, kind)[head]) >= threshold:
             return kind
     return "mixed"

@@ -12,27 +12,25 @@ import streamlit as st
 
 _CSS = """
 :host { display: block; }
-.frame { container-type: inline-size; font-family: var(--st-font); color: var(--st-text-color); }
+.frame { font-family: var(--st-font); color: var(--st-text-color); }
 .kinds { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 10px; }
 .kinds button { font: inherit; font-size: 0.8rem; color: inherit; background: transparent; cursor: pointer;
   border: 1px solid var(--st-border-color); border-radius: 999px; padding: 2px 10px; }
 .kinds button[aria-pressed=true] { border-color: var(--st-primary-color); color: var(--st-background-color);
   background: var(--st-primary-color); }
-.grid { display: grid; gap: 4px; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); grid-template-rows: repeat(var(--heads), auto); }
+.grid { display: grid; gap: 4px; grid-template-columns: repeat(var(--heads), minmax(0, 1fr)); max-width: calc(var(--heads) * 84px); }
 .grid button { font: inherit; color: inherit; background: var(--st-secondary-background-color); border: 1px solid transparent;
-  border-radius: 6px; padding: 3px; cursor: pointer; min-width: 0; transition: opacity 120ms; }
+  border-radius: 6px; padding: 3px; cursor: pointer; min-width: 0;
+  display: flex; flex-direction: column; justify-content: flex-start; transition: opacity 120ms; }
 .grid button:hover { border-color: var(--st-text-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 .grid button.opened { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 .grid button.other { opacity: 0.18; }
 .picture { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated;
-  mask-size: calc(100% * var(--layers)) calc(100% * var(--heads)); -webkit-mask-size: calc(100% * var(--layers)) calc(100% * var(--heads)); }
+  mask-size: calc(100% * var(--heads)) calc(100% * var(--layers)); -webkit-mask-size: calc(100% * var(--heads)) calc(100% * var(--layers)); }
 .grid span { display: block; font-size: 0.66rem; line-height: 1.25; overflow-wrap: anywhere; hyphens: auto; }
-.grid .kind { min-height: 2.5em; opacity: 0.85; }
+.grid .kind { opacity: 0.85; }
 .grid .name { font-weight: 600; font-variant-numeric: tabular-nums; }
-@container (max-width: 470px) {
-  .grid { grid-auto-flow: row; grid-template-rows: none; grid-auto-columns: auto; grid-template-columns: repeat(var(--heads), minmax(0, 1fr)); }
-}
 @media (prefers-reduced-motion: reduce) { .grid button { transition: none; } }
 """
 
@@ -78,8 +76,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       for (const name of ["picture", "name", "kind"]) cell.append(Object.assign(document.createElement("span"), { className: name }))
     }
     const [picture, name, kind] = cell.children
-    const layer = Math.floor(i / data.heads), row = i % data.heads
-    const at = `${data.layers > 1 ? 100 * layer / (data.layers - 1) : 0}% ${data.heads > 1 ? 100 * row / (data.heads - 1) : 0}%`
+    const layer = Math.floor(i / data.heads), column = i % data.heads
+    const at = `${100 * column / Math.max(data.heads - 1, 1)}% ${100 * layer / Math.max(data.layers - 1, 1)}%`
     if (picture.dataset.source !== data.picture) {
       picture.style.maskImage = picture.style.webkitMaskImage = `url(${data.picture})`
       picture.dataset.source = data.picture
@@ -99,8 +97,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   rove(Math.min(own.focus ?? data.opened, cells.length - 1))
   grid.onkeydown = event => {
     const i = cells.indexOf(event.target)
-    const across = getComputedStyle(grid).gridAutoFlow.startsWith("column") ? data.heads : 1, down = across === 1 ? data.heads : 1
-    const to = { ArrowRight: i + across, ArrowLeft: i - across, ArrowDown: i + down, ArrowUp: i - down, Home: 0, End: cells.length - 1 }[event.key]
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + data.heads, ArrowUp: i - data.heads, Home: 0, End: cells.length - 1 }[event.key]
     if (i < 0 || to === undefined) return
     event.preventDefault()
     if (to < 0 || to >= cells.length) return

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.charts.attention import montage_png
 from core.measure.attention_stats import KINDS, HeadProfile, head_kind, head_profile, without_first
+from core.measure.head_steps import HeadSteps
 from core.measure.heads import HeadsReading, logits_without, read_heads, small_maps
 from core.ui import url
 
@@ -38,6 +39,10 @@ class Heads:
 
     def of_kind(self, kind: str) -> list[Head]:
         return [head for head in self.all() if self.kind(head) == kind]
+
+    def counts(self) -> dict[str, int]:
+        """How many heads of every kind there are, without those that nobody is."""
+        return {kind: n for kind in (*KINDS, "mixed") if (n := len(self.of_kind(kind)))}
 
     def strongest(self, measure: str) -> Head:
         """The head with the highest score; where no head has any (nothing repeats), that of "previous"."""
@@ -119,6 +124,11 @@ def place(page, name: str, ids) -> int | None:
     return value
 
 
+def look_at(page, name: str, position: int) -> None:
+    """Set such a position; call it in a callback."""
+    st.session_state[page.key(name)] = position
+
+
 def switched_off(page, followed: Head) -> list[Head]:
     """The heads the viewer switched off; until they choose, the head they look at. In the link as `8.6-10.2`."""
     url.seed(page, "off", None, lambda raw: [] if raw == "none" else [_head(part, page.lm.config) for part in raw.split("-")])
@@ -138,3 +148,25 @@ def _position(raw: str, n: int) -> int:
     if not raw.isdecimal() or not 1 <= int(raw) <= n:
         raise ValueError(f"must be in 1..{n}, got {raw}")
     return int(raw) - 1
+
+
+def arithmetic(steps: HeadSteps, query: int, key: int) -> dict[str, float]:
+    """The numbers of one query and one key, for sentences."""
+    highest, exps = steps.masked.max(), (steps.masked - steps.masked.max()).exp()
+    numbers = {
+        "q1": steps.query[0], "q2": steps.query[1], "k1": steps.keys[key, 0], "k2": steps.keys[key, 1],
+        "p1": steps.query[0] * steps.keys[key, 0], "p2": steps.query[1] * steps.keys[key, 1],
+        "product": steps.products[key], "scaled": steps.scaled[key], "highest": highest, "exp": exps[key], "sum": exps.sum(),
+        "weight": steps.weights[key], "v1": steps.values[key, 0], "z1": steps.result[0],
+        "length": steps.values[key].norm(), "result_length": steps.result.norm(),
+    }  # fmt: skip
+    counts = {"d": len(steps.query), "root": len(steps.query) ** 0.5, "n": query + 1, "later": len(steps.keys) - query - 1}
+    return {name: float(number) for name, number in numbers.items()} | counts
+
+
+def vector_rows(stage: str, steps: HeadSteps, query: int, keys: list[int], labels: list[str], words: dict[str, str]):
+    """Rows for `vectors_data`: the query and the keys, or the weighted values and their sum (words: query_row, sum_row)."""
+    if stage == "vectors":
+        return [("query", f"{words['query_row']} {labels[query]}", steps.query), *(("key", labels[key], steps.keys[key]) for key in keys)]
+    weighted = [("value", labels[key], steps.weights[key] * steps.values[key]) for key in keys if key <= query]
+    return [*weighted, ("value", words["sum_row"], steps.result)]

@@ -30,7 +30,7 @@ def test_opens_without_an_error(name, language):
 
 
 @pytest.mark.parametrize("name, key, value", [
-    ("next_token", "next_token_temperature", "9"), ("next_token", "next_token_top_k", "many"), ("attention", "attention_layer", "99"),
+    ("next_token", "next_token_temperature", "9"), ("next_token", "next_token_top_k", "many"), ("attention", "attention_head", "99.1"),
     ("context_window", "context_window_window", "-3"), ("kv_cache", "kv_cache_strategy", "lru"), ("kv_cache", "kv_cache_seed", "1e9"),
 ])  # fmt: skip
 def test_impossible_settings_in_the_link_are_reset(name, key, value):
