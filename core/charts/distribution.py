@@ -53,7 +53,8 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     """Bars of `distribution_data`: a wide grey one behind (before), a hot one in front (after).
 
     The axis always runs from 0 to 100 %, so that change is seen. `before`, `after` and `token` are the
-    words for them; without a word for before, only the other bars are drawn. A click on a row selects its id and place in the selection `pick`.
+    words for them; without a word for before, only the other bars are drawn. A click on a row selects its
+    id and place in the selection `pick`.
 
     With `follow`, the CSS selector of a slider on the page, the data is `sweep_data` with a column `now`
     (true for the temperature the server knows): the bars then follow the slider in the browser, with

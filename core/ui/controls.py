@@ -103,7 +103,7 @@ def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail"
     example = t.plain(f"{name}.default")
     url.seed(page, name, example, str)
     _follow_language(page, name)
-    field, extra = (st.text_input, {"live": "120ms"}) if live else (st.text_area, {"height": 100})
+    field, extra = (st.text_input, {"live": "50ms"}) if live else (st.text_area, {"height": 100})
     label, info = t(f"{name}.label"), t.maybe(f"{name}.help")
     typed = field(label, key=key, placeholder=example, help=info, persist_state="session", **extra)
     if not url.share(page, name, None if typed == example else typed):

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,8 +112,12 @@ def fragment(function):
     return st.fragment(guarded)
 
 
-def run_again() -> None:
-    """Run the fragment once more, at once: one step of something that goes on until it is stopped."""
+def run_again(pause: float = 0.06) -> None:
+    """Run the fragment once more: one step of something that goes on until it is stopped.
+
+    The pause (seconds) lets a browser draw what it got, so that it never lags behind and hears a stop at once.
+    """
+    time.sleep(pause)
     try:
         st.rerun(scope="fragment")
     except st.errors.StreamlitAPIException:  # the whole page was running, not the fragment alone
