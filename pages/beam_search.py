@@ -12,7 +12,7 @@ from core.measure.repetition import repeated
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
-from core.ui.live_slider import live_slider
+from core.ui.live_slider import live_slider, selector
 from core.ui.searches import ends, searched, winner, written
 from core.ui.token_strip import candidates, token_strip
 from core.ui.wide import draw_wide
@@ -81,18 +81,19 @@ def grown(tree, greedy, penalty, pruned):
     with st.container(horizontal=True, vertical_alignment="center"):
         buttons = st.container(horizontal=True, width="content")
         with st.container(width=420):
-            now = min(int(live_slider(page, "shown", 1, last, MOST_STEPS, 1, every_step=True)), last)
+            now = min(int(live_slider(page, "shown", 1, last, MOST_STEPS, 1)), last)
         with buttons:
             go("back", ":material/chevron_left:", now - 1, disabled=now <= 1)
             go("on", ":material/chevron_right:", now + 1, disabled=now >= last)
-    data = charts.beam_tree_data(tree, now, lm.tokenizer.label, greedy.tokens, penalty, pruned, t.plain("tree.root"))
-    leads = data[data["state"] == "leads"].iloc[-1]
-    lines = charts.lines(tree, pruned)
+    heights = charts.layout(tree, pruned)
+    data = charts.beam_tree_data(tree, heights, now, lm.tokenizer.label, greedy.tokens, penalty, t.plain("tree.root"))
+    nodes = data[data["kind"] == "node"]
+    leads = nodes[(nodes["state"] == "leads") & (nodes["step"] <= now)].iloc[-1]
     words = {name: t.plain(f"tree.{name}") for name in ("leads", "alive", "dropped", "step", "token", "share", "logprob", "total", "text")}
-    spec = charts.beam_tree_chart(last, lines, language=page.language, **words)
+    spec = charts.beam_tree_chart(last, charts.lines(heights), language=page.language, follow=selector(page, "shown"), **words)
     draw_wide(page, "tree", spec, data, alt=t.plain("tree.alt", step=now, text=leads["text"], total=leads["total"]))
     st.caption(t("tree.now", step=now, text=leads["text"].strip(), total=leads["total"], share=math.exp(leads["total"])))
-    panels.download(page, "tree", lambda: data[data["kind"] == "node"].drop(columns=["kind", "label", "point"]))
+    panels.download(page, "tree", lambda: nodes.drop(columns=["kind", "label", "point", "now"]))
 
 
 def go(name, icon, step, disabled):
@@ -135,7 +136,8 @@ def cost(tree, greedy, prompt, width):
     own, each = tree.cache_bytes - held, held // len(prompt)
     rows = [("greedy", held, each * (len(greedy.tokens) - 1)), ("shared", held, own), ("copied", width * held, own)]
     with panels.panel(page, "cost", "live"):
-        values = {"passes": tree.forward_passes, "greedy_passes": len(greedy.tokens), "held": tree.cache_bytes / 1000, "copied": (own + width * held) / 1000}
+        passes = {"passes": tree.forward_passes, "greedy_passes": len(greedy.tokens)}
+        values = passes | {"held": tree.cache_bytes / 1000, "copied": (own + width * held) / 1000}
         panels.metrics(page, values, {"passes": ",d", "greedy_passes": ",d", "held": ",.0f", "copied": ",.0f"})
         data = charts.cost_data([(t.plain(f"cost.{name}", width=width), *sizes) for name, *sizes in rows])
         spec = charts.cost_chart(3, t.plain("cost.prompt"), t.plain("cost.own"), t.plain("cost.axis"), page.language)

@@ -1,5 +1,6 @@
 """Charts of the beam search lab: the tree, what its width costs, and how likely the written words are."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import altair as alt
@@ -68,18 +69,20 @@ def _apart(wanted: Sequence[float], weights: Sequence[float], stack: Sequence[fl
     return [float(place + shift) for place, shift in zip(stack, shifts)]
 
 
-def lines(tree: BeamTree, pruned: int) -> int:
-    """Lines that the whole tree takes when drawn."""
-    return int(np.ceil(max(_heights(tree, shown_children(tree, pruned)).values()))) + 1
+def layout(tree: BeamTree, pruned: int) -> dict[int, float]:
+    """Where the whole tree's nodes stand, with at most `pruned` cut-off siblings a branch: node (or ROOT) -> height."""
+    return tidy(shown_children(tree, pruned), lambda index: tree.nodes[index].kept)
 
 
-def _heights(tree: BeamTree, children: dict[int, list[int]]) -> dict[int, float]:
-    return tidy(children, lambda index: tree.nodes[index].kept)
+def lines(heights: dict[int, float]) -> int:
+    """Lines that a layout takes when drawn."""
+    return int(np.ceil(max(heights.values()))) + 1
 
 
 def leader(tree: BeamTree, step: int, length_penalty: float) -> int:
     """The last node of the branch that leads after `step` steps: kept there, or finished before."""
-    going_on = {index: node.total / node.step**length_penalty for index, node in enumerate(tree.nodes) if node.step == step and node.kept}
+    kept = [index for index, node in enumerate(tree.nodes) if node.step == step and node.kept]
+    going_on = {index: tree.nodes[index].total / step**length_penalty for index in kept}
     finished = {h.node: h.score for h in tree.hypotheses if tree.nodes[h.node].step <= step}
     scores = finished if finished and step >= last_step(tree) else going_on | finished
     return max(scores, key=scores.get)
@@ -91,36 +94,47 @@ def last_step(tree: BeamTree) -> int:
 
 
 def beam_tree_data(
-    tree: BeamTree, step: int, label: Callable[[int], str], greedy: Sequence[int], length_penalty: float, pruned: int, root: str
+    tree: BeamTree,
+    heights: dict[int, float],
+    now: int,
+    label: Callable[[int], str],
+    greedy: Sequence[int],
+    length_penalty: float,
+    root: str,
 ) -> pd.DataFrame:
-    """The tree as it stood after `step` steps; where a node stands does not depend on `step`.
+    """All steps of the tree at once, drawn where its `layout` says: growing, nothing moves.
 
-    Rows of kind "node" (a box: x, y, token, step, share, logprob, total, text, role, greedy) and of kind
-    "edge" (four points of the line to a node). Roles: computed = the leading branch, alive, dropped.
+    Rows of kind "node" (a box: x, y, token, step, share, logprob, total, text, greedy) and of kind "edge" (four
+    points of the line to a node). `lives` is the last step at which the branch still goes on, `leads` are the
+    steps at which it leads, as ",2,3,". `now` is the step that the server knows; `state` is the node's there.
     """
-    nodes, children = tree.nodes, shown_children(tree, pruned)
-    heights = _heights(tree, children)
-    leading = set(tree.branch(leader(tree, step, length_penalty)))
-    ends = [i for i, node in enumerate(nodes) if node.kept and node.step == min(step, last_step(tree))] + [h.node for h in tree.hypotheses]
-    alive = {index for end in ends if nodes[end].step <= step for index in tree.branch(end)}
+    nodes, last = tree.nodes, last_step(tree)
+    lives = {index: node.step for index, node in enumerate(nodes) if node.kept}
+    for end, step in [*lives.items(), *((h.node, last) for h in tree.hypotheses)]:
+        for index in tree.branch(end):
+            lives[index] = max(lives[index], step)
+    leads: dict[int, str] = {}
+    for step in range(1, last + 1):
+        for index in tree.branch(leader(tree, step, length_penalty)):
+            leads[index] = f"{leads.get(index, ',')}{step},"
     texts: dict[int | None, str] = {None: ""}
     greedy_path: set[int | None] = {None}
-    boxes = [{"kind": "node", "x": 0.0, "y": heights[ROOT], "token": root, "label": _short(root), "role": "alive", "state": "prompt"}]
+    shared = {"step": 0, "now": now, "lives": last, "leads": ""}
+    boxes = [shared | {"kind": "node", "x": 0.0, "y": heights[ROOT], "token": root, "label": _short(root), "state": "prompt"}]
     edges = []
     for index, node in enumerate(nodes):
-        if index not in heights or node.step > step:
+        if index not in heights:
             continue
         name = label(node.token)
         texts[index] = texts[node.parent] + name
         if node.parent in greedy_path and node.step <= len(greedy) and greedy[node.step - 1] == node.token:
             greedy_path.add(index)
-        role = "computed" if index in leading else "alive" if index in alive else "dropped"
-        state = "leads" if index in leading else "alive" if index in alive else "died" if node.kept else "pruned"
-        shared = {"role": role, "share": np.exp(node.logprob), "greedy": index in greedy_path, "node": index}
+        shared |= {"step": node.step, "lives": lives.get(index, 0), "leads": leads.get(index, "")}
+        shared |= {"node": index, "share": math.exp(node.logprob), "greedy": index in greedy_path}
         boxes.append(
             shared
-            | {"kind": "node", "x": float(node.step), "y": heights[index], "token": name, "label": _short(name), "step": node.step}
-            | {"logprob": node.logprob, "total": node.total, "text": texts[index].replace("␣", " "), "state": state}
+            | {"kind": "node", "x": float(node.step), "y": heights[index], "token": name, "label": _short(name)}
+            | {"logprob": node.logprob, "total": node.total, "text": texts[index].replace("␣", " "), "state": _state(shared, now)}
         )
         start, end = heights[ROOT if node.parent is None else node.parent], heights[index]
         points = zip((HALF - 1, -0.5, -0.5, -HALF), (start, start, end, end))
@@ -128,27 +142,35 @@ def beam_tree_data(
     return pd.DataFrame(edges + boxes)
 
 
+def _state(node: dict, now: int) -> str:
+    if f",{now}," in node["leads"]:
+        return "leads"
+    return "later" if node["step"] > now else "alive" if node["lives"] >= now else "died" if node["lives"] else "pruned"
+
+
 @spec
-def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
+def beam_tree_chart(steps: int, rows: int, language: str = "en", follow: str = "", **words: str):
     """Boxes and lines of `beam_tree_data` for a tree of `steps` columns and `rows` lines.
 
     Orange: the branch that leads; grey and faint: cut off; lines as wide as the token is likely; dashed:
-    greedy's way. `words`: leads, alive, dropped, step, token, share, logprob, total, text.
+    greedy's way. The tree grows with the slider on the page that the CSS selector `follow` names, in the
+    browser. `words`: leads, alive, dropped, step, token, share, logprob, total, text.
     """
     x_scale = alt.Scale(domain=[-0.5, steps + 0.5], nice=False, zero=False)
     y_scale = alt.Scale(domain=[-0.6, rows - 0.4], nice=False, zero=False, reverse=True)
-    axis = alt.Axis(orient="top", values=list(range(1, steps + 1)), format="d", grid=False, title=None, labelExpr=f"'{words['step']} ' + datum.label")
+    step_words = f"'{words['step']} ' + datum.label"
+    axis = alt.Axis(orient="top", values=list(range(1, steps + 1)), format="d", grid=False, title=None, labelExpr=step_words)
     x, y = alt.X("x:Q", scale=x_scale, axis=axis), alt.Y("y:Q", scale=y_scale, axis=None)
     color = role_color(labels={"computed": words["leads"], "alive": words["alive"], "dropped": words["dropped"]}, extra=("alive",))
     faint = alt.condition(alt.datum.role == "dropped", alt.value(0.55), alt.value(1.0))
 
     edges = alt.Chart().transform_filter(alt.datum.kind == "edge").encode(x=x, y=y, detail="node:Q", order="point:Q")
     width = alt.StrokeWidth("share:Q", scale=alt.Scale(domain=[0, 1], range=[1, 9]), legend=None)
-    lines = edges.mark_line(interpolate="bundle", tension=1).encode(color=color, strokeWidth=width, opacity=faint)
-    greedy = edges.transform_filter(alt.datum.greedy).mark_line(interpolate="bundle", tension=1, stroke="currentColor", strokeDash=[3, 3], strokeWidth=2)
+    curve = {"interpolate": "bundle", "tension": 1}
+    ways = edges.mark_line(**curve).encode(color=color, strokeWidth=width, opacity=faint)
+    greedy = edges.transform_filter(alt.datum.greedy).mark_line(**curve, stroke="currentColor", strokeDash=[3, 3], strokeWidth=2)
 
     nodes = alt.Chart().transform_filter(alt.datum.kind == "node")
-    boxes = nodes.transform_calculate(left=f"datum.x - {HALF}", right=f"datum.x + {HALF}", top="datum.y - 0.42", bottom="datum.y + 0.42")
     tooltip = [
         alt.Tooltip("token:N", title=words["token"]),
         alt.Tooltip("step:Q", title=words["step"]),
@@ -158,17 +180,28 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", **words: str):
         alt.Tooltip("text:N", title=words["text"]),
     ]
     leads = alt.datum.role == "computed"
-    chips = boxes.mark_rect(cornerRadius=6).encode(
+    sides = {"left": f"datum.x - {HALF}", "right": f"datum.x + {HALF}", "top": "datum.y - 0.42", "bottom": "datum.y + 0.42"}
+    boxes = nodes.transform_calculate(**sides).mark_rect(cornerRadius=6).encode(
         x=alt.X("left:Q", scale=x_scale, axis=axis), x2="right:Q", y=alt.Y("top:Q", scale=y_scale, axis=None), y2="bottom:Q",
         fill=color, stroke=color, opacity=faint, fillOpacity=alt.condition(leads, alt.value(0.38), alt.value(0.13)),
         strokeWidth=alt.condition(leads, alt.value(2.5), alt.value(1.0)), tooltip=tooltip)  # fmt: skip
     at = nodes.encode(x=x, y=y, opacity=faint, tooltip=tooltip)
-    names = at.transform_filter(~leads & (alt.datum.state != "prompt")).mark_text(fontSize=12, dy=-7, fill="currentColor").encode(text="label:N")
-    bold = at.transform_filter(leads).mark_text(fontSize=12, dy=-7, fill="currentColor", fontWeight="bold").encode(text="label:N")
-    start = at.transform_filter(alt.datum.state == "prompt").mark_text(fontSize=12, fill="currentColor", fontStyle="italic").encode(text="label:N")
-    sums = at.transform_filter(alt.datum.state != "prompt").mark_text(fontSize=11, dy=7.5, fill="currentColor").encode(text=alt.Text("total:Q", format=".2f"))
-    layers = alt.layer(lines, greedy, chips, names, bold, start, sums).properties(width=COLUMN * (steps + 1))
-    return finish(layers, language, height=ROW * rows + 52)  # a legend and the steps above
+    written = at.transform_filter(alt.datum.step > 0)
+    text = {"fontSize": 12, "fill": "currentColor"}
+    names = written.transform_filter(~leads).mark_text(**text, dy=-7).encode(text="label:N")
+    bold = written.transform_filter(leads).mark_text(**text, dy=-7, fontWeight="bold").encode(text="label:N")
+    sums = written.mark_text(fontSize=11, fill="currentColor", dy=7.5).encode(text=alt.Text("total:Q", format=".2f"))
+    root = at.transform_filter(alt.datum.step == 0).mark_text(**text, fontStyle="italic").encode(text="label:N")
+
+    tree = alt.layer(ways, greedy, boxes, names, bold, sums, root).properties(width=COLUMN * (steps + 1))
+    tree = tree.transform_calculate(now="isValid(toNumber(slider)) ? toNumber(slider) : datum.now").transform_filter(
+        "datum.step <= datum.now"
+    )
+    role = "indexof(datum.leads, ',' + datum.now + ',') >= 0 ? 'computed' : datum.lives >= datum.now ? 'alive' : 'dropped'"
+    tree = tree.transform_calculate(role=role)
+    bind = {"bind": {"element": follow, "event": "input"}} if follow else {}
+    tree = tree.add_params(alt.param(name="slider", value=None, **bind))
+    return finish(tree, language, height=ROW * rows + 52)  # a legend and the steps above
 
 
 def cost_data(rows: Sequence[tuple[str, int, int]]) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def _kept(key, start: Callable[[], Iterator], on_step: OnStep):
             _results.move_to_end(key)
             return _results[key]
     on_step(0)
-    for step, result in enumerate(start(), 1):
+    for step, result in enumerate(start(), 1):  # noqa: B007
         on_step(step)  # a viewer who changes a setting ends the run here
     with _lock:
         _results[key] = result

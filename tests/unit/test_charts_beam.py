@@ -10,9 +10,11 @@ from core.charts.beam_tree import (
     cost_chart,
     cost_data,
     last_step,
+    layout,
     leader,
     likelihood_chart,
     likelihood_data,
+    lines,
     shown_children,
     tidy,
 )
@@ -27,7 +29,7 @@ def tree(request, tiny):
 
 
 def drawn(tree, tiny, step, pruned=2, penalty=1.0, greedy=()):
-    data = beam_tree_data(tree, step, tiny.tokenizer.label, greedy, penalty, pruned, "Text")
+    data = beam_tree_data(tree, layout(tree, pruned), step, tiny.tokenizer.label, greedy, penalty, "Text")
     return data[data["kind"] == "node"].reset_index(drop=True), data[data["kind"] == "edge"]
 
 
@@ -45,15 +47,15 @@ def test_neighbours_keep_their_distance(tree):
 
 def test_branches_do_not_cross(tree):
     children = shown_children(tree, 2)
-    heights = tidy(children, lambda index: tree.nodes[index].kept)
+    heights = layout(tree, 2)
     edges = {}
     for parent, nodes in children.items():
         for index in nodes:
             if index in heights:
                 edges.setdefault(tree.nodes[index].step, []).append((heights[parent], heights[index]))
-    for lines in edges.values():
-        lines.sort()
-        assert all(b[1] >= a[1] for a, b in zip(lines, lines[1:]) if b[0] > a[0])
+    for between in edges.values():
+        between.sort()
+        assert all(b[1] >= a[1] for a, b in zip(between, between[1:]) if b[0] > a[0])
 
 
 def test_few_pruned_siblings_but_every_kept_one(tree):
@@ -66,26 +68,29 @@ def test_few_pruned_siblings_but_every_kept_one(tree):
 def test_the_winner_is_bold_at_the_end(tree, tiny):
     nodes, _ = drawn(tree, tiny, last_step(tree))
     best = tree.hypotheses[0]
-    assert nodes[nodes["role"] == "computed"]["node"].astype(int).tolist() == tree.branch(best.node)
+    assert nodes[nodes["state"] == "leads"]["node"].astype(int).tolist() == tree.branch(best.node)
     assert nodes[nodes["node"] == best.node]["total"].item() == pytest.approx(best.logprob)
     labels = "".join(tiny.tokenizer.labels(best.ids)).replace("␣", " ")
     assert nodes[nodes["node"] == best.node]["text"].item() == labels
 
 
-def test_it_grows_without_moving(tree, tiny):
-    early, _ = drawn(tree, tiny, 3)
+def test_what_lives_at_a_step(tree, tiny):
+    nodes, edges = drawn(tree, tiny, 3)
+    here = nodes[nodes["step"] == 3]
+    kept = {i for i, node in enumerate(tree.nodes) if node.kept and node.step == 3}
+    assert set(here[here["state"].isin(["leads", "alive"])]["node"]) == kept
+    before = nodes[(nodes["step"] < 3) & nodes["state"].isin(["leads", "alive"])]["node"]
+    assert set(before[before.notna()]) == {i for end in kept for i in tree.branch(end)} - kept
+    assert set(nodes[nodes["step"] > 3]["state"]) == {"later"}
+    # The browser works these out for every step from two columns, which do not depend on the step shown.
     late, _ = drawn(tree, tiny, last_step(tree))
-    assert early["x"].max() == 3
-    both = early.merge(late, on="node", suffixes=("_early", "_late"))
-    assert len(both) == len(early) and (both["y_early"] == both["y_late"]).all()
-    # What lives at step 3 is what was kept there, with its ancestors; nothing was finished by then.
-    alive = early[(early["role"] != "dropped") & (early["x"] == 3)]
-    assert set(alive["node"]) == {i for i, node in enumerate(tree.nodes) if node.kept and node.step == 3}
+    assert nodes.drop(columns=["now", "state"]).equals(late.drop(columns=["now", "state"]))
+    assert set(edges["node"]) == set(nodes["node"].dropna())
 
 
 def test_the_leader_of_a_step_has_the_largest_sum(tree):
     for step in (1, 2, last_step(tree) - 1):
-        best = max((node.total for node in tree.nodes if node.step == step and node.kept))
+        best = max(node.total for node in tree.nodes if node.step == step and node.kept)
         assert tree.nodes[leader(tree, step, 1.0)].total == best
 
 
@@ -102,6 +107,7 @@ def test_greedy_is_marked_as_far_as_it_is_drawn(tree, tiny):
     greedy = beam_search(tiny, tiny.tokenizer.encode("Es war"), 1, last_step(tree)).hypotheses[0].ids
     nodes, edges = drawn(tree, tiny, last_step(tree), greedy=greedy)
     marked = nodes[nodes["greedy"] == True]  # noqa: E712
+    assert (marked["state"] != "later").all()
     assert marked["x"].tolist() == list(range(1, len(marked) + 1)) and len(marked) >= 1
     assert marked["token"].tolist() == tiny.tokenizer.labels(greedy[: len(marked)])
     assert set(edges[edges["greedy"] == True]["node"]) == set(marked["node"])  # noqa: E712
@@ -109,9 +115,9 @@ def test_greedy_is_marked_as_far_as_it_is_drawn(tree, tiny):
 
 def test_specs_take_the_data_later(tree, tiny):
     nodes, _ = drawn(tree, tiny, last_step(tree))
-    small = beam_tree_chart(10, 12, "de", **WORDS)
+    small = beam_tree_chart(10, lines(layout(tree, 2)), "de", **WORDS)
     assert "datasets" not in small and small["width"] > 900
-    assert {"x", "y", "label", "total", "role", "share"} <= set(nodes)
+    assert {"x", "y", "label", "total", "lives", "leads", "share"} <= set(nodes)
 
 
 def test_costs_and_likelihoods():
