@@ -73,7 +73,7 @@ def experiment(ids):
         attention_strip(page, pattern, tokens, query)
         left, right = st.columns([6, 5], gap="medium")
         with left:
-            draw_map(pattern, tokens, query, f"{written(head)}_{hide}", t.plain("map.alt", **says))
+            draw_map(pattern, tokens, query, t.plain("map.alt", **says))
             profile(found, head)
         with right:
             gallery(page, found, head, heads.pictures(lm, ids, hide), lm.config)
@@ -85,17 +85,16 @@ def experiment(ids):
     panels.myth_fact(page, **says)
 
 
-def draw_map(pattern, tokens, query, name, alt):
-    label, data = words("map", "query", "key", "weight"), charts.map_data(pattern, tokens, query)
-    small = len(tokens) <= charts.MOST_CLICKABLE
+def draw_map(pattern, tokens, query, alt):
+    label, small = words("map", "query", "key", "weight"), len(tokens) <= charts.MOST_CLICKABLE
     if small:
-        spec = charts.map_chart(len(tokens), **label, language=page.language)
-        draw(page, f"map_{name}_{query}", spec, data, alt, lambda row: heads.look_at(page, "token", int(row["q"])))
+        spec, data = charts.map_chart(len(tokens), **label, language=page.language), charts.map_data(pattern, tokens, query)
+        draw(page, "map", spec, data, alt, lambda row: heads.look_at(page, "token", int(row["q"])))
     else:
         figure = charts.big_map(pattern, tokens, query, label, st.context.theme.type or "light", page.language)
         st.plotly_chart(figure, key=page.key("big_map"), alt=alt, config={"displayModeBar": False})
     st.caption(t("map.small" if small else "map.big"))
-    panels.download(page, "map", lambda: data.drop(columns="framed"))
+    panels.download(page, "map", lambda: charts.map_data(pattern, tokens, query).drop(columns="framed"))
 
 
 def profile(found, head):
@@ -103,7 +102,8 @@ def profile(found, head):
     says = {"head": written(head), "kind": kind_name(page, kind)}
     st.markdown(f"**{t('profile.title', **says)}**  \n{t(f'profile.says.{kind}')}")
     data = charts.profile_data(found.scores(head), THRESHOLDS, words("measures", *KINDS), kind, page.language)
-    draw(page, "profile", charts.profile_chart(len(data), t.plain("profile.threshold"), page.language), data, t.plain("profile.alt", **says))
+    spec = charts.profile_chart(len(data), t.plain("profile.threshold"), page.language)
+    draw(page, "profile", spec, data, t.plain("profile.alt", **says))
     st.caption(t("profile.caption"))
 
 
@@ -125,7 +125,7 @@ def steps(ids, found, head, query):
             data = charts.steps_data(done, shown, tokens, stage, key, page.language)
             below = stage != "weights" and any(done.products[i] < 0 for i in shown)
             spec = charts.steps_chart(len(shown), below, page.language)
-            draw(page, f"steps_{stage}_{key}", spec, data, alt, lambda row: heads.look_at(page, "key", int(row["key"])))
+            draw(page, f"steps_{stage}", spec, data, alt, lambda row: heads.look_at(page, "key", int(row["key"])))
         st.markdown(t(f"steps.{stage}.numbers", **says))
         panels.download(page, "steps", lambda: charts.steps_table(done, tokens))
 
@@ -134,7 +134,8 @@ def steps(ids, found, head, query):
 def ablation(ids, found, head):
     with panels.panel(page, "ablation", "live"):
         off = switches(page, found, head)
-        says, before, after = effect(ids, found, off), *(distribution(logits) for logits in (found.reading.logits, heads.without(lm, ids, off)))
+        says = effect(ids, found, off)
+        before, after = distribution(found.reading.logits), distribution(heads.without(lm, ids, off))
         best = (before + after).topk(SHOWN).indices
         data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
         spec = distribution_chart(SHOWN, **words("ablation", "before", "after", "token"), language=page.language)

@@ -70,7 +70,8 @@ def big_map(pattern: np.ndarray, labels: Sequence[str], query: int, words: dict[
     shades = [[(i / (len(colors) - 1)) ** 2, color] for i, color in enumerate(colors)]  # square root, as in the small map
     names = axis_labels(labels, longest=14)
     hover = f"{words['query']}: %{{y}}<br>{words['key']}: %{{x}}<br>{words['weight']}: %{{z:.1%}}<extra></extra>"
-    heat = go.Heatmap(z=weights, x=names, y=names, colorscale=shades, zmin=0, zmax=1, showscale=False, hoverongaps=False, hovertemplate=hover)
+    heat = go.Heatmap(z=weights, x=names, y=names, colorscale=shades, zmin=0, zmax=1, hovertemplate=hover)
+    heat.update(showscale=False, hoverongaps=False)
     line = {"color": PALETTES[theme]["categorical"][1], "width": 1.5}
     row = {"type": "rect", "x0": -0.5, "x1": query + 0.5, "y0": query - 0.5, "y1": query + 0.5, "line": line}
     column = {"type": "rect", "x0": query - 0.5, "x1": query + 0.5, "y0": query - 0.5, "y1": T - 0.5, "line": line}
@@ -175,7 +176,9 @@ def steps_chart(rows: int, signed: bool, language: str = "en"):
     return finish(alt.layer(bars, zero, text, row), language, height=27 * rows)
 
 
-def profile_data(scores: dict[str, float], thresholds: dict[str, float], names: dict[str, str], kind: str, language: str = "en") -> pd.DataFrame:
+def profile_data(
+    scores: dict[str, float], thresholds: dict[str, float], names: dict[str, str], kind: str, language: str = "en"
+) -> pd.DataFrame:
     """One row a measure: its score, the score from which the head gets that name, and whether it has it."""
     return pd.DataFrame(
         {

@@ -27,7 +27,7 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 .grid button.opened { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 .grid button.other { opacity: 0.18; }
 .picture { display: block; width: 100%; aspect-ratio: 1; image-rendering: pixelated;
-  mask-size: calc(100% * var(--heads)) calc(100% * var(--layers)); -webkit-mask-size: calc(100% * var(--heads)) calc(100% * var(--layers)); }
+  --all: calc(100% * var(--heads)) calc(100% * var(--layers)); mask-size: var(--all); -webkit-mask-size: var(--all); }
 .grid span { display: block; font-size: 0.66rem; line-height: 1.25; overflow-wrap: anywhere; hyphens: auto; }
 .grid .kind { opacity: 0.85; }
 .grid .name { font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -97,10 +97,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   rove(Math.min(own.focus ?? data.opened, cells.length - 1))
   grid.onkeydown = event => {
     const i = cells.indexOf(event.target)
-    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + data.heads, ArrowUp: i - data.heads, Home: 0, End: cells.length - 1 }[event.key]
+    const down = data.heads, last = cells.length - 1
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + down, ArrowUp: i - down, Home: 0, End: last }[event.key]
     if (i < 0 || to === undefined) return
     event.preventDefault()
-    if (to < 0 || to >= cells.length) return
+    if (to < 0 || to > last) return
     own.focus = to
     rove(to)
     cells[to].focus()

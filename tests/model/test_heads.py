@@ -47,11 +47,15 @@ def test_mini_has_an_induction_head_that_carries_a_returning_name(mini):
     from core.measure import kl
     from core.measure.attention_stats import head_kind, head_profile
 
-    ids = mini.tokenizer.encode("Annas Hund heißt Bello. Tom hat eine Katze, sie heißt Mimi. Am Abend ruft Anna nach ihrem Hund. Annas Hund heißt")
+    text = "Annas Hund heißt Bello. Tom hat eine Katze, sie heißt Mimi. Am Abend ruft Anna nach ihrem Hund. Annas Hund heißt"
+    ids = mini.tokenizer.encode(text)
     reading = read_heads(mini, ids)
-    profiles = [head_profile(reading.patterns(layer), ids) for layer in range(mini.config.n_layers)]
-    off = [(layer, head) for layer, profile in enumerate(profiles) for head in range(mini.config.n_heads) if head_kind(profile, head) == "induction"]
+    off = []
+    for layer in range(mini.config.n_layers):
+        profile = head_profile(reading.patterns(layer), ids)
+        off += [(layer, head) for head in range(mini.config.n_heads) if head_kind(profile, head) == "induction"]
     assert 1 <= len(off) <= 10
     effect = float(kl(reading.logits, logits_without(mini, ids, off)))
-    chance = sum(float(kl(reading.logits, logits_without(mini, ids, other_heads(mini, off, seed)))) for seed in range(3)) / 3
+    others = [logits_without(mini, ids, other_heads(mini, off, seed)) for seed in range(3)]
+    chance = sum(float(kl(reading.logits, other)) for other in others) / 3
     assert effect > 10 * chance and effect > 0.5

@@ -8,8 +8,18 @@ import pytest
 import torch
 
 from core.charts.attention import (
-    big_map, map_chart, map_data, montage_png, profile_chart, profile_data, steps_chart, steps_data, steps_table, vectors_chart, vectors_data,
-)  # fmt: skip
+    big_map,
+    map_chart,
+    map_data,
+    montage_png,
+    profile_chart,
+    profile_data,
+    steps_chart,
+    steps_data,
+    steps_table,
+    vectors_chart,
+    vectors_data,
+)
 from core.measure.head_steps import HeadSteps
 from core.measure.heads import keys_to_show, small_maps
 
@@ -78,7 +88,8 @@ def test_vectors_keep_their_numbers_and_share_a_scale_by_kind():
 
 
 def test_profile_marks_the_name_given():
-    data = profile_data({"previous": 0.5, "first": 0.2}, {"previous": 0.35, "first": 0.4}, {"previous": "p", "first": "f"}, "previous", "de")
+    scores, thresholds = {"previous": 0.5, "first": 0.2}, {"previous": 0.35, "first": 0.4}
+    data = profile_data(scores, thresholds, {"previous": "p", "first": "f"}, "previous", "de")
     assert data["strong"].tolist() == [1, 0] and data["written"].tolist() == ["50\u202f%", "20\u202f%"]
     json.dumps(profile_chart(2, "from"))
 
