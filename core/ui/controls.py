@@ -53,11 +53,8 @@ def several(page, name: str, options: Sequence, default: Sequence) -> list:
     chosen = st.pills(
         page.t(f"{name}.label"),
         options,
-        format_func=lambda option: page.t.maybe(f"{name}.options.{option}") or str(option),
-        key=key,
-        help=page.t.maybe(f"{name}.help"),
         selection_mode="multi",
-        persist_state="session",
+        **_option_words(page, name),
     )
     chosen = [option for option in options if option in chosen]
     url.share(page, name, None if chosen == list(default) else ",".join(map(str, chosen)))
@@ -143,14 +140,21 @@ def _choice(widget, page, name: str, options: Sequence, default, **extra):
     value = widget(
         page.t(f"{name}.label"),
         options,
-        format_func=lambda option: page.t.maybe(f"{name}.options.{option}") or str(option),
-        key=key,
-        help=page.t.maybe(f"{name}.help"),
-        persist_state="session",
+        **_option_words(page, name),
         **extra,
     )
     url.share(page, name, None if value == default else str(value))
     return value
+
+
+def _option_words(page, name: str) -> dict:
+    """Key, help and the options' words of a choice."""
+    return {
+        "format_func": lambda option: page.t.maybe(f"{name}.options.{option}") or str(option),
+        "key": page.key(name),
+        "help": page.t.maybe(f"{name}.help"),
+        "persist_state": "session",
+    }
 
 
 def _known(by_text: dict, raw: str):

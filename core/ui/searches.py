@@ -1,8 +1,6 @@
 """Beam searches and written texts for the pages: step by step, so that a wait moves, and kept for whoever asks next."""
 
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,8 +9,9 @@ from core.decoding import BeamTree, beam_steps, generate
 from core.models.language_model import LanguageModel
 from core.tokenizers import Tokenizer
 from core.ui import live
+from core.ui.kept import Kept
 
-MOST = 96  # results kept, over all viewers; the largest tree takes about 300 kB
+_results = Kept(96)  # over all viewers; the largest tree takes about 300 kB
 
 OnStep = Callable[[int], None]  # called with the number of steps done, from 0 on
 
@@ -75,19 +74,12 @@ def _beginning(lm, ids, room: int = 0):
 
 
 def _kept(key, start: Callable[[], Iterator], on_step: OnStep):
-    with _lock:
-        if key in _results:
-            _results.move_to_end(key)
-            return _results[key]
-    on_step(0)
-    for step, result in enumerate(start(), 1):  # noqa: B007
-        on_step(step)  # a viewer who changes a setting ends the run here
-    with _lock:
-        _results[key] = result
-        while len(_results) > MOST:
-            _results.popitem(last=False)
-    return result
+    """The last result of a run, from memory where it was asked for before."""
 
+    def compute():
+        on_step(0)
+        for step, result in enumerate(start(), 1):  # noqa: B007
+            on_step(step)  # a viewer who changes a setting ends the run here
+        return result
 
-_lock = threading.Lock()
-_results: OrderedDict = OrderedDict()
+    return _results.get(key, compute)

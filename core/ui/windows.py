@@ -1,7 +1,5 @@
 """Answers and losses by window size: a few passes at a time, so that a wait moves, and kept for whoever asks next."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 
 import streamlit as st
@@ -9,8 +7,9 @@ import torch
 
 from core.measure.context import losses_in_window, next_probs_by_window, steepest_gap
 from core.ui import url
+from core.ui.kept import Kept
 
-MOST = 400  # results kept, over all viewers; the distributions take 64 kB each
+_results = Kept(400)  # over all viewers; the distributions take 64 kB each
 EVEN, REFINED = 12, 8  # window sizes looked at: spread evenly, and then where the answer changes most
 
 Share = Callable[[float], None]  # called with the share of the work that is done
@@ -19,7 +18,7 @@ Share = Callable[[float], None]  # called with the share of the work that is don
 def probs_in_window(lm, ids, window: int) -> torch.Tensor:
     """Probabilities (V,) of the token after `ids`, seeing only the last `window` tokens."""
     seen = tuple(ids[-window:])
-    return _kept(("next", lm.name, seen), lambda: next_probs_by_window(lm, list(seen), [len(seen)])[0])
+    return _results.get(("next", lm.name, seen), lambda: next_probs_by_window(lm, list(seen), [len(seen)])[0])
 
 
 def answers_by_window(lm, ids, answer: int, on_step: Share) -> dict[int, torch.Tensor]:
@@ -39,15 +38,16 @@ def answers_by_window(lm, ids, answer: int, on_step: Share) -> dict[int, torch.T
 
 def windowed_losses(lm, ids, window: int, on_step: Share) -> dict[int, float]:
     """All of `losses_in_window`."""
-    key = ("loss", lm.name, tuple(ids), window)
-    if key not in _results:
+
+    def compute() -> dict[int, float]:
         found: dict[int, float] = {}
         on_step(0.0)
         for some in losses_in_window(lm, ids, window):
             found |= some
             on_step(min(len(found) / 48, 1.0))  # a viewer who changes a setting ends the run here
-        _kept(key, lambda: found)
-    return _kept(key, dict)
+        return found
+
+    return _results.get(("loss", lm.name, tuple(ids), window), compute)
 
 
 def followed(page, ids, default: int) -> tuple[int, Callable[[int], None]]:
@@ -69,20 +69,3 @@ def _place(raw: str, n: int) -> int:
     if not raw.isdecimal() or not 1 <= int(raw) <= n:
         raise ValueError(f"a place must be in 1..{n}, got {raw}")
     return int(raw) - 1
-
-
-def _kept(key, compute: Callable):
-    with _lock:
-        if key in _results:
-            _results.move_to_end(key)
-            return _results[key]
-    result = compute()
-    with _lock:
-        _results[key] = result
-        while len(_results) > MOST:
-            _results.popitem(last=False)
-    return result
-
-
-_lock = threading.Lock()
-_results: OrderedDict = OrderedDict()
