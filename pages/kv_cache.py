@@ -22,7 +22,7 @@ DROPPING = ("window", "sinks", "heavy_hitters")
 MODELS = ("GPT-3 175B", "Llama-2-7B", "Llama-3-8B", "Llama-3-70B", "Mistral-7B", "Gemma-3-27B", "gpt-oss-120b", "DeepSeek-V3")
 GPUS = ("RTX 4090", "H100 SXM")
 PRESETS = {
-    "default": {"strategy": "full", "budget": 16},
+    "default": {"strategy": "full", "budget": 32},
     "tale": {},
     "forgetful": {"strategy": "window"},
     "sinks": {"strategy": "sinks"},
@@ -57,7 +57,7 @@ def guess(ids):
 def work(ids):
     kind = controls.segmented(page, "strategy", list(STRATEGIES), "full")
     with st.container(horizontal=True, gap="large"):
-        budget = controls.slider(page, "budget", 8, 256, 16, 8)
+        budget = controls.slider(page, "budget", 8, 256, 32, 8)
         layer = controls.slider(page, "layer", 1, lm.config.n_layers, 1)
         step = controls.slider(page, "step", 1, SHOWN_STEPS, SHOWN_STEPS)
     none = strategy_run(lm, ids, "none", 0, SHOWN_STEPS)
@@ -136,7 +136,7 @@ def compare(ids):
             n = controls.slider(page, "new_tokens", 8, 48, 24, 8)
             temperature = controls.slider(page, "temperature", 0.0, 1.5, 0.0, 0.1)
             seed = controls.number(page, "seed", 0, 9999, 0)
-        budget = st.session_state.get(page.key("budget"), 16)
+        budget = st.session_state.get(page.key("budget"), 32)
         progress = st.progress(0.0)
         runs = []
         for i, kind in enumerate(chosen):

@@ -29,6 +29,20 @@ def test_opens_without_an_error(name, language):
     assert ("Glassbox" if name == "home" else words[name]["title"]) in [title.value for title in at.title]
 
 
+STRANGE = ["", "   ", "a" * 100_001, "😀👩‍👩‍👧 \x00\x07", "مرحبا بالعالم", "<script>alert(1)</script> **x** [a](b)", "<|endoftext|>", "word " * 3000]
+
+
+@pytest.mark.parametrize("name", [p for p in PAGES if p != "home"])
+def test_any_text_gets_an_answer_or_one_sentence(name):
+    at = opened(name, lang="en")
+    for text in STRANGE:
+        at.text_area[0].set_value(text).run()
+        assert not at.exception and not at.error, (text[:20], [e.value for e in at.error])
+        assert at.text_area[0].value == text  # nothing typed is lost
+        if not text.strip() or len(text) > 3000 or "\x00" in text:
+            assert at.warning, text[:20]
+
+
 @pytest.mark.parametrize("name, key, value", [
     ("next_token", "next_token_temperature", "9"), ("next_token", "next_token_top_k", "many"), ("attention", "attention_head", "99.1"),
     ("context_window", "context_window_window", "-3"), ("kv_cache", "kv_cache_strategy", "lru"), ("kv_cache", "kv_cache_seed", "1e9"),
