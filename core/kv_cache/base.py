@@ -62,12 +62,14 @@ class Cache:
         """Drop what the strategy no longer keeps; the full cache keeps everything."""
 
     def keep(self, layer: int, index: Tensor) -> None:
-        """Keep only the slots `index` (ascending) of a layer, moved together at the front."""
-        n = len(index)
-        self.keys[layer][:, :, :n] = self.keys[layer][:, :, index]
-        self.values[layer][:, :, :n] = self.values[layer][:, :, index]
+        """Keep only the slots `index` (ascending) of a layer, in fresh memory of the size first asked for.
+
+        The old memory is left as it was: the attention of this very step may still be reading it.
+        """
+        self.keys[layer] = _grown(self.keys[layer][:, :, index], self.keys[layer], len(index), self.capacity)
+        self.values[layer] = _grown(self.values[layer][:, :, index], self.values[layer], len(index), self.capacity)
         self.held[layer] = self.held[layer][index]
-        self.lengths[layer] = n
+        self.lengths[layer] = len(index)
 
     def observe(self, pattern: Tensor, layer: int) -> None:
         """Learn from attention weights (B, n_heads, T, n); most strategies don't."""
@@ -90,12 +92,12 @@ class Cache:
         return [(k, v, n) for k, v, n in zip(self.keys, self.values, self.lengths) if k is not None]
 
 
-def _grown(strip: Tensor | None, new: Tensor, needed: int, capacity: int) -> Tensor:
-    """A strip with room for `needed` tokens that starts with what `strip` holds."""
+def _grown(strip: Tensor | None, like: Tensor, needed: int, capacity: int) -> Tensor:
+    """A strip for tokens such as `like` with room for `needed` of them that starts with what `strip` holds."""
     while capacity < needed:
         capacity *= 2
-    B, H, _, D = new.shape
-    grown = new.new_empty(B, H, capacity, D)
+    B, H, _, D = like.shape
+    grown = like.new_empty(B, H, capacity, D)
     if strip is not None:
         grown[:, :, : strip.shape[2]] = strip
     return grown

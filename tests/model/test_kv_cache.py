@@ -172,3 +172,34 @@ def test_unknown_strategies_and_options_are_named(tiny):
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_every_strategy_generates(tiny, kind):
     assert len(list(generate(tiny, random_ids(tiny, 40), 40, cache=kind, stop=-1))) == 40
+
+
+SMALL = {"window": {"window": 8}, "sinks": {"window": 6, "sinks": 2}, "heavy_hitters": {"budget": 8}, "int8": {"group": 4}, "int4": {"group": 4}}
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_a_prompt_is_read_whole_before_anything_is_dropped(lm, kind):
+    """What eviction moves in memory must not reach the attention that is still reading."""
+    ids = random_ids(lm, 40)
+    cache = make_cache(kind, lm.config, **SMALL[kind])
+    torch.testing.assert_close(lm.forward(ids, cache), lm.logits(ids), atol=2e-4, rtol=1e-4)
+
+
+def test_a_heavy_hitter_step_attends_to_what_was_held(lm):
+    """The same step with the tokens held put into a cache that drops nothing."""
+    ids = random_ids(lm, 40)
+    cache = make_cache("heavy_hitters", lm.config, budget=12)
+    lm.forward(ids[:, :39], cache)
+    plain = make_cache("full", lm.config)
+    for layer in range(lm.config.n_layers):
+        k, v = cache.read(layer)
+        plain.append(k.clone(), v.clone(), layer)
+    plain.seen = [39] * lm.config.n_layers
+    expected = lm.forward(ids[:, 39:], plain)
+    torch.testing.assert_close(lm.forward(ids[:, 39:], cache), expected, atol=2e-4, rtol=1e-4)
+
+
+def test_dropping_frees_memory(tiny):
+    cache = make_cache("window", tiny.config, window=8)
+    tiny.forward(random_ids(tiny, 100), cache)
+    assert cache.bytes_reserved == 9 * 2 * 2 * 2 * 8 * 4  # window + 1 tokens; K and V, layers, heads, dimensions, bytes
