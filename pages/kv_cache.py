@@ -18,14 +18,13 @@ from core.ui.texts import escaped
 from core.ui.token_strip import Token, token_strip
 
 SHOWN_STEPS = 16
-DROPPING = ("window", "sinks", "heavy_hitters")
 MODELS = ("GPT-3 175B", "Llama-2-7B", "Llama-3-8B", "Llama-3-70B", "Mistral-7B", "Gemma-3-27B", "gpt-oss-120b", "DeepSeek-V3")
 GPUS = ("RTX 4090", "H100 SXM")
 PRESETS = {
     "default": {"strategy": "full", "budget": 32},
     "tale": {},
     "forgetful": {"strategy": "window"},
-    "sinks": {"strategy": "sinks"},
+    "sinks": {"strategy": "sinks", "budget": 24},
     "list": {"strategy": "heavy_hitters", "budget": 16},
 }
 

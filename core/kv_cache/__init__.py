@@ -21,6 +21,7 @@ STRATEGIES = {
     "int4": partial(QuantizedCache, bits=4),
     "paged": PagedCache,
 }
+DROPPING = ("window", "sinks", "heavy_hitters")  # these forget tokens
 LOSSLESS = ("none", "full", "paged")  # these give the same logits as no cache at all
 
 
@@ -35,4 +36,4 @@ def make_cache(kind: str, config, **options) -> Cache:
     return STRATEGIES[kind](config, **options)
 
 
-__all__ = ["LOSSLESS", "STRATEGIES", "Cache", "SharedPrefixCache", "make_cache"]
+__all__ = ["DROPPING", "LOSSLESS", "STRATEGIES", "Cache", "SharedPrefixCache", "make_cache"]

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from core.decoding import distribution, next_logits
-from core.kv_cache import make_cache
+from core.kv_cache import DROPPING, make_cache
 from core.measure.drift import kl
 from core.models.language_model import LanguageModel, as_batch
+
+CHUNK = 16  # tokens of a prompt read at once
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,17 @@ def run_strategy(
     """Continue `ids` with the cache strategy `kind`; the iterator may be left at any point.
 
     All strategies given the same seed draw with the same random numbers. `layer` is the one whose held
-    positions are reported.
+    positions are reported. Strategies that drop tokens read the prompt CHUNK tokens at a time and drop in
+    between, so that a long prompt is forgotten as it would be while writing.
     """
     ids = as_batch(ids, lm.config.vocab_size)[:1]
     cache = make_cache(kind, lm.config, **options)
     generator = torch.Generator().manual_seed(seed)
+    start = time.perf_counter()
+    if kind in DROPPING:
+        for chunk in ids[:, :-1].split(CHUNK, dim=1):
+            lm.forward(chunk, cache, last_only=True)
     for _ in range(max_new_tokens):
-        start = time.perf_counter()
         logits = next_logits(lm, ids, cache)
         seconds = time.perf_counter() - start
         # One uniform number a step, the same for every strategy: texts differ only where probabilities do.
@@ -48,6 +54,7 @@ def run_strategy(
         if token == lm.tokenizer.eot:
             return
         ids = torch.cat((ids, torch.tensor([[token]])), dim=1)
+        start = time.perf_counter()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.kv_cache import DROPPING
 from core.measure.cache_drift import drift_from_full, run_strategy
 from core.measure.segments import Segment, step_segments
 
@@ -44,7 +45,7 @@ def options(kind: str, budget: int) -> dict[str, int]:
 
 def strategy_run(lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, layer: int = 0) -> Run:
     """Continue `ids` with a strategy; the same question is answered from memory."""
-    if kind not in ("window", "sinks", "heavy_hitters"):
+    if kind not in DROPPING:
         budget = 0  # it changes nothing for the others
     return _run(lm, lm.name, tuple(ids), kind, budget, new_tokens, temperature, 0 if temperature == 0 else seed, layer)
 

@@ -37,3 +37,27 @@ def test_same_seed_same_numbers(tiny):
     texts = [[s.token for s in run_strategy(tiny, ids, kind, 15, temperature=1, seed=3)] for kind in ("full", "paged", "none")]
     assert texts[0] == texts[1] == texts[2]
     assert texts[0] != [s.token for s in run_strategy(tiny, ids, "full", 15, temperature=1, seed=4)]
+
+
+def test_what_a_window_dropped_while_reading_is_gone(mini):
+    """A name before the window cannot come back; the full cache knows it, and so do tokens kept on purpose."""
+    text = "Anna's dog is called Bello." + " The sun is shining. It is raining a little. The bus is late today." * 4 + " Anna's dog is called"
+    ids = mini.tokenizer.encode(text)
+    answer = {kind: mini.tokenizer.decode([s.token for s in run_strategy(mini, ids, kind, 2, **options)]) for kind, options in (("full", {}), ("window", {"window": 24}))}
+    assert answer["full"] == " Bello"
+    assert answer["window"] != " Bello"
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_sink_preset_shows_what_it_says(mini, language):
+    import tomllib
+    from pathlib import Path
+
+    texts = tomllib.loads((Path(__file__).resolve().parents[2] / "assets" / "texts" / language / "kv_cache.toml").read_text("utf-8"))
+    ids = mini.tokenizer.encode(texts["presets"]["sinks"]["prompt"])
+
+    def mean_kl(kind, **options):
+        return float(drift_from_full(mini, ids, list(run_strategy(mini, ids, kind, 24, **options))).kl.mean())
+
+    assert mean_kl("sinks", window=20) < mean_kl("window", window=24)
+    assert mean_kl("sinks", window=12) > mean_kl("window", window=16)
