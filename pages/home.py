@@ -48,7 +48,7 @@ at_work()
 st.header(t("labs.title"), anchor=False)
 for section, labs in sections().items():
     st.caption(t(f"sections.{section}"))
-    for column, (stem, icon) in zip(st.columns(2, gap="medium") * 3, labs):
+    for column, (stem, icon) in zip(st.columns(2, gap="medium") * len(labs), labs):
         with column, st.container(border=True, height="stretch"):
             st.page_link(f"pages/{stem}.py", label=f"**{t(f'pages.{stem}.title')}**", icon=icon)
             st.markdown(t(f"pages.{stem}.question"))

@@ -27,12 +27,38 @@ _STYLE = "<style>[data-testid='stMainBlockContainer'] { max-width: 70rem; margin
 
 # Section, file stem (= address), icon. A new page adds one line here; it is listed once its file exists.
 PAGES = (
+    ("start", "language_model", ":material/school:"),
+    ("text", "tokens", ":material/content_cut:"),
+    ("text", "embeddings", ":material/scatter_plot:"),
+    ("text", "perplexity", ":material/psychology_alt:"),
+    ("inside", "inside", ":material/schema:"),
+    ("inside", "attention", ":material/visibility:"),
+    ("inside", "positions", ":material/pin:"),
+    ("inside", "context_window", ":material/width:"),
+    ("inside", "in_context_learning", ":material/lightbulb:"),
     ("generate", "next_token", ":material/casino:"),
     ("generate", "beam_search", ":material/account_tree:"),
-    ("inside", "attention", ":material/visibility:"),
-    ("inside", "context_window", ":material/width:"),
+    ("generate", "speculative_decoding", ":material/fast_forward:"),
     ("serve", "kv_cache", ":material/memory:"),
     ("serve", "quantization", ":material/compress:"),
+    ("serve", "attention_variants", ":material/hub:"),
+    ("serve", "flash_attention", ":material/flash_on:"),
+    ("serve", "sparse_attention", ":material/grid_on:"),
+    ("serve", "paged_cache", ":material/auto_stories:"),
+    ("serve", "mixture_of_experts", ":material/diversity_3:"),
+    ("serve", "gpu", ":material/developer_board:"),
+    ("serve", "calculator", ":material/calculate:"),
+    ("train", "pretraining", ":material/model_training:"),
+    ("train", "scaling_laws", ":material/trending_down:"),
+    ("train", "chinchilla", ":material/balance:"),
+    ("train", "rnn_vs_transformer", ":material/sync_alt:"),
+    ("train", "encoder_decoder", ":material/translate:"),
+    ("train", "post_training", ":material/thumb_up:"),
+    ("train", "test_time", ":material/timer:"),
+    ("society", "bias_and_calibration", ":material/scale:"),
+    ("society", "multimodal", ":material/image:"),
+    ("society", "timeline", ":material/timeline:"),
+    ("society", "measurements", ":material/speed:"),
 )
 
 
@@ -210,7 +236,8 @@ def _unknown_address() -> str | None:
     asked = (st.context.url or "").split("?")[0].rstrip("/").rpartition("/")
     if "//" not in asked[0] or asked[0].endswith(("/", ":")):
         return None  # only a host: home
-    return asked[2] if asked[2] not in {"", *(stem for _, stem, _ in PAGES)} else None
+    stems = {stem for entries in sections().values() for stem, _ in entries}
+    return asked[2] if asked[2] not in {"", *stems} else None
 
 
 def _sentence(t: Texts, error: Exception) -> str:
