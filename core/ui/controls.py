@@ -71,6 +71,7 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") 
 
     settings: {"fact": {"temperature": 0.0}}; texts: `presets.fact.label`, `.prompt`, `.look`. A preset
     sets every control that any preset names: those it does not name go back to `settings["default"]`.
+    A page without a prompt leaves out the texts `.prompt`; the preset shown is then the one whose settings hold.
     """
     t, key = page.t, page.key("preset")
     resets = dict(settings.get("default", {}))
@@ -81,9 +82,13 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") 
         if name:
             for control, value in (resets | dict(settings[name])).items():
                 set_value(page, control, value)
-            set_value(page, prompt_name, t.plain(f"presets.{name}.prompt"))
+            if f"presets.{name}.prompt" in t:
+                set_value(page, prompt_name, t.plain(f"presets.{name}.prompt"))
 
-    now = _preset_of(page, st.session_state.get(page.key(prompt_name)), page.language)
+    if names and f"presets.{names[0]}.prompt" in t:
+        now = _preset_of(page, st.session_state.get(page.key(prompt_name)), page.language)
+    else:
+        now = next((name for name in names if _holds(page, resets | dict(settings[name]), resets)), None)
     st.session_state[key] = now if now in names else None
     st.pills(t("presets.label"), names, format_func=lambda name: t(f"presets.{name}.label"), key=key, on_change=chosen)
     if now in names:
@@ -204,6 +209,11 @@ def _follow_language(page, name: str) -> None:
     for text in (f"{name}.default", *(f"presets.{p}.prompt" for p in page.t.group("presets"))):
         if words.get(text) == st.session_state[key]:
             st.session_state[key] = page.t.plain(text)
+
+
+def _holds(page, wanted: Mapping, resets: Mapping) -> bool:
+    """Whether every control stands where a preset puts it; one that was not drawn yet stands at its start value."""
+    return all(st.session_state.get(page.key(control), resets.get(control)) == value for control, value in wanted.items())
 
 
 def _preset_of(page, text: str | None, language: str) -> str | None:
