@@ -20,11 +20,12 @@ from core.costs.memory import (
     weight_bytes,
 )
 from core.costs.parameters import active_parameters, parameters
+from core.costs.parts import Part, parts
 from core.costs.specs import Gpu, ModelSpec, as_spec
 from core.costs.tables import gpus, models
 
 __all__ = [
-    "BITS", "Gpu", "Memory", "ModelSpec", "Roofline", "active_parameters", "as_spec", "attention_crossover",
+    "BITS", "Gpu", "Memory", "ModelSpec", "Part", "Roofline", "active_parameters", "as_spec", "attention_crossover",
     "attention_flops", "attention_score_bytes", "decode_flops", "fits", "gpus", "kv_bytes_per_token", "kv_cache_bytes",
-    "model_memory", "models", "parameters", "prefill_flops", "roofline", "tokens_per_second_bound", "weight_bytes",
+    "model_memory", "models", "parameters", "parts", "prefill_flops", "roofline", "tokens_per_second_bound", "weight_bytes",
 ]  # fmt: skip
