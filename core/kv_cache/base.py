@@ -23,7 +23,7 @@ class Cache:
         self.lengths = [0] * config.n_layers  # tokens still held
         self.keys: list[Tensor | None] = [None] * config.n_layers  # (B, H, capacity, D)
         self.values: list[Tensor | None] = [None] * config.n_layers
-        self.held = [torch.empty(0, dtype=torch.long) for _ in range(config.n_layers)]  # original positions
+        self.held: list[Tensor | None] = [None] * config.n_layers  # original positions; None = nothing was dropped yet
 
     def next_positions(self, n_new: int) -> Tensor:
         """Rotary positions (n_new,) for the tokens that come next."""
@@ -49,8 +49,9 @@ class Cache:
         self.keys[layer][:, :, start:end] = k
         self.values[layer][:, :, start:end] = v
         self.lengths[layer] = end
-        new_positions = torch.arange(self.seen[layer], self.seen[layer] + k.shape[2])
-        self.held[layer] = torch.cat((self.held[layer], new_positions))
+        if self.held[layer] is not None:
+            new_positions = torch.arange(self.seen[layer], self.seen[layer] + k.shape[2])
+            self.held[layer] = torch.cat((self.held[layer], new_positions))
         self.seen[layer] += k.shape[2]
 
     def read(self, layer: int) -> tuple[Tensor, Tensor]:
@@ -68,7 +69,7 @@ class Cache:
         """
         self.keys[layer] = _grown(self.keys[layer][:, :, index], self.keys[layer], len(index), self.capacity)
         self.values[layer] = _grown(self.values[layer][:, :, index], self.values[layer], len(index), self.capacity)
-        self.held[layer] = self.held[layer][index]
+        self.held[layer] = self.positions(layer)[index]
         self.lengths[layer] = len(index)
 
     def observe(self, pattern: Tensor, layer: int) -> None:
@@ -76,7 +77,7 @@ class Cache:
 
     def positions(self, layer: int) -> Tensor:
         """Original positions (n,) of the tokens that layer still holds, ascending."""
-        return self.held[layer]
+        return torch.arange(self.seen[layer]) if self.held[layer] is None else self.held[layer]
 
     @property
     def bytes_held(self) -> int:

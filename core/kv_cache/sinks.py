@@ -47,6 +47,6 @@ class SinkCache(Cache):
         k, v = super().read(layer)
         shift = torch.arange(k.shape[2]) - self.turned[layer]
         if shift.any():
-            cos, sin = rope_angles(shift, self.config.head_dim, self.config.rope_theta)  # (n, 1, D)
+            cos, sin = rope_angles(shift, self.config.head_dim, self.config.rope_theta, k.dtype)  # (n, 1, D)
             k = rotate(k, cos.transpose(0, 1), sin.transpose(0, 1))
         return k, v

@@ -14,9 +14,8 @@ def causal_mask(n_new: int, n_keys: int, device=None) -> Tensor:
 
 def attention_scores(q: Tensor, k: Tensor, mask: Tensor) -> Tensor:
     """q · k / sqrt(head_dim), -inf where the mask forbids: (B, H, T, D), (B, Hkv, S, D) -> (B, H, T, S)."""
-    k = share_heads(k, q.shape[1])
-    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-    return scores.masked_fill(~mask, -torch.inf)
+    scores = _by_group(q, k.shape[1]) @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    return scores.view(*q.shape[:3], -1).masked_fill(~mask, -torch.inf)
 
 
 def attention_pattern(scores: Tensor) -> Tensor:
@@ -26,20 +25,25 @@ def attention_pattern(scores: Tensor) -> Tensor:
 
 def weighted_values(pattern: Tensor, v: Tensor) -> Tensor:
     """What the heads bring back: (B, H, T, S) weights on (B, Hkv, S, D) values -> (B, H, T, D)."""
-    return pattern @ share_heads(v, pattern.shape[1])
+    return (_by_group(pattern, v.shape[1]) @ v).view(*pattern.shape[:3], -1)
 
 
-def share_heads(x: Tensor, n_heads: int) -> Tensor:
-    """Give every group of query heads its key/value head: (B, Hkv, S, D) -> (B, n_heads, S, D)."""
-    repeats = n_heads // x.shape[1]
-    return x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
+def _by_group(x: Tensor, n_kv_heads: int) -> Tensor:
+    """The query heads that share a key/value head, one below the other: (B, H, T, n) -> (B, Hkv, H / Hkv · T, n).
+
+    So keys and values need no copy for each head of a group.
+    """
+    B, _, _, n = x.shape
+    return x.reshape(B, n_kv_heads, -1, n)
 
 
 def fused_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The same result as the three steps above in one kernel that never stores the score matrix."""
     n_new, n_keys = q.shape[2], k.shape[2]
+    if n_new == 1:  # nothing to mask, so a group's heads can stand in for a row of queries
+        return F.scaled_dot_product_attention(_by_group(q, k.shape[1]), k, v).view(*q.shape)
     gqa = q.shape[1] != k.shape[1]
     if n_new == n_keys:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=gqa)
-    mask = None if n_new == 1 else causal_mask(n_new, n_keys, q.device)
+    mask = causal_mask(n_new, n_keys, q.device)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=gqa)

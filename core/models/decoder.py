@@ -45,12 +45,14 @@ class Attention(nn.Module):
         self.k = nn.Linear(config.d_model, config.n_kv_heads * config.head_dim, bias=False)
         self.v = nn.Linear(config.d_model, config.n_kv_heads * config.head_dim, bias=False)
         self.o = nn.Linear(config.n_heads * config.head_dim, config.d_model, bias=False)
+        self.qkv: nn.Module | None = None  # q, k and v in one product, where that is faster: core.quantization.packed
 
     def forward(self, x: Tensor, angles: tuple[Tensor, Tensor], layer: int, cache=None, tap: Tap | None = None) -> Tensor:
         B, T, _ = x.shape
-        q = self.q(x).view(B, T, self.n_heads, self.head_dim)
-        k = self.k(x).view(B, T, self.n_kv_heads, self.head_dim)
-        v = self.v(x).view(B, T, self.n_kv_heads, self.head_dim)
+        q, k, v = self.qkv(x) if self.qkv else (self.q(x), self.k(x), self.v(x))
+        q = q.view(B, T, self.n_heads, self.head_dim)
+        k = k.view(B, T, self.n_kv_heads, self.head_dim)
+        v = v.view(B, T, self.n_kv_heads, self.head_dim)
         if tap:
             q, k, v = tap("attn.hook_q", q), tap("attn.hook_k", k), tap("attn.hook_v", v)
         q, k = rotate(q, *angles), rotate(k, *angles)
@@ -80,9 +82,10 @@ class SwiGLU(nn.Module):
         self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
         self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
+        self.gate_up: nn.Module | None = None  # both in one product
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
-        gate, up = self.gate(x), self.up(x)  # (B, T, d_ff)
+        gate, up = self.gate_up(x) if self.gate_up else (self.gate(x), self.up(x))  # (B, T, d_ff)
         if tap:
             gate = tap("mlp.hook_pre", gate)
         hidden = F.silu(gate) * up
@@ -132,8 +135,8 @@ class Decoder(nn.Module):
         """
         T = ids.shape[1]
         positions = torch.arange(T, device=ids.device) if cache is None else cache.next_positions(T)
-        angles = rope_angles(positions, self.config.head_dim, self.config.rope_theta)
         x = self.dropout(self.embed(ids))  # (B, T, C)
+        angles = rope_angles(positions, self.config.head_dim, self.config.rope_theta, x.dtype)
         if tap:
             x = tap("hook_embed", x)
         for layer, block in enumerate(self.blocks):
