@@ -1,5 +1,6 @@
 """How well a model predicts a text."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,20 @@ class Perplexity:
     def perplexity(self) -> float:
         """exp of the mean: as unsure as between this many equally likely tokens."""
         return float(self.nll.double().mean().exp())
+
+    @property
+    def mean_of_exp(self) -> float:
+        """The wrong way round, mean of the exps: never smaller (Jensen), and one rare token alone can make it huge."""
+        return float(self.nll.double().exp().mean())
+
+    @property
+    def bits(self) -> Tensor:
+        """The surprisal of each token, -log2 p: (T-1,). One bit more means half as likely."""
+        return self.nll.double() / math.log(2)
+
+    def bits_per_byte(self, n_bytes: int) -> float:
+        """All bits over the bytes of the predicted tokens: comparable between tokenizers, which perplexity is not."""
+        return float(self.bits.sum()) / n_bytes
 
 
 def perplexity(lm: LanguageModel, ids, window: int | None = None) -> Perplexity:

@@ -206,7 +206,7 @@ def _follow_language(page, name: str) -> None:
     if before in (None, page.language):
         return
     words = load(before, page.name)
-    for text in (f"{name}.default", *(f"presets.{p}.prompt" for p in page.t.group("presets"))):
+    for text in (f"{name}.default", *(f"presets.{p}.{name}" for p in page.t.group("presets"))):
         if words.get(text) == st.session_state[key]:
             st.session_state[key] = page.t.plain(text)
 
