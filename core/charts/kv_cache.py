@@ -1,37 +1,17 @@
-"""Charts of the KV cache lab: work per step, two lanes on one clock, lines over steps, pages, large models."""
+"""Charts of the KV cache lab: two lanes on one clock, lines over steps, pages, large models."""
 
 import altair as alt
 import pandas as pd
 
+from core import costs
 from core.charts.theme import finish, in_role, role_color
 from core.measure.pages import Dropped
-from core.measure.segments import Segment
-
-
-def work_data(steps: list[list[Segment]]) -> pd.DataFrame:
-    """One row a run of tokens with the same fate: step, start, end, role."""
-    rows = [(i, s.start, s.end, s.state) for i, segments in enumerate(steps, 1) for s in segments]
-    return pd.DataFrame(rows, columns=["step", "start", "end", "role"])
-
-
-def work_chart(steps: list[list[Segment]], words: dict[str, str], n_tokens: int, n_steps: int, language: str = "en"):
-    """One row a step: computed now, reused from the cache, or dropped. Axes hold `n_tokens` and `n_steps`."""
-    data = work_data(steps)
-    data["what"] = data["role"].map(words)
-    labels = {role: words[role] for role in ("computed", "reused", "dropped")}
-    chart = alt.Chart(data).mark_bar(height=9, cornerRadius=1).encode(
-        x=alt.X("start:Q", title=words["tokens"], scale=alt.Scale(domain=[0, n_tokens], nice=False), axis=alt.Axis(grid=False, tickMinStep=1)),
-        x2="end:Q",
-        y=alt.Y("step:O", title=words["step"], scale=alt.Scale(domain=list(range(1, n_steps + 1))), axis=alt.Axis(labelOverlap=True, grid=False)),
-        color=role_color(labels=labels),
-        tooltip=[alt.Tooltip("step:O", title=words["step"]), alt.Tooltip("what:N", title=" "), alt.Tooltip("start:Q"), alt.Tooltip("end:Q")],
-    )  # fmt: skip
-    return finish(chart, language, height=14 * n_steps + 60)
 
 
 def steps_data(series: dict[str, list[float]]) -> pd.DataFrame:
     """series, step, value."""
-    return pd.DataFrame([(name, i, v) for name, values in series.items() for i, v in enumerate(values, 1)], columns=["series", "step", "value"])
+    rows = [(name, i, v) for name, values in series.items() for i, v in enumerate(values, 1)]
+    return pd.DataFrame(rows, columns=["series", "step", "value"])
 
 
 def steps_chart(data: pd.DataFrame, words: dict[str, str], order: list[str], y_max: float, language: str = "en"):
@@ -56,12 +36,33 @@ def clock_chart(data: pd.DataFrame, words: dict[str, str], seconds: float, token
     return finish(chart, language, height=220)
 
 
+def model_data(names: tuple[str, ...], tokens: int, sequences: int) -> pd.DataFrame:
+    """Cache of well-known models in 16-bit numbers: model, gb, bytes that one more token adds, MB of full windows, longest context."""
+    specs = costs.models()
+    rows = [
+        (
+            name,
+            costs.kv_cache_bytes(specs[name], tokens, sequences=sequences) / 1e9,
+            costs.kv_bytes_per_token(specs[name], tokens=tokens),
+            costs.kv_fixed_bytes(specs[name], tokens) / 1e6,
+            specs[name].context_length,
+        )
+        for name in names
+    ]
+    return pd.DataFrame(rows, columns=["model", "gb", "per_token", "fixed", "context"])
+
+
+def ceiling_data(names: tuple[str, ...]) -> pd.DataFrame:
+    """Memory of well-known machines: gpu (name and size), gb."""
+    return pd.DataFrame([{"gpu": f"{name} ({costs.gpus()[name].memory_gb:.0f} GB)", "gb": costs.gpus()[name].memory_gb} for name in names])
+
+
 def model_bars(data: pd.DataFrame, ceilings: pd.DataFrame, words: dict[str, str], x_max: float, language: str = "en"):
-    """Cache size of well-known models; columns model, gb, detail; ceilings gpu, gb are drawn as lines."""
+    """Cache size of well-known models; `model_data` as bars, `ceiling_data` as lines."""
     data = data.assign(shown=data["gb"].clip(upper=x_max))
     x = alt.X("shown:Q", title=words["gigabytes"], scale=alt.Scale(domain=[0, 1.12 * x_max], nice=False))
     y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
-    tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("gb:Q", title="GB", format=",.3~f"), alt.Tooltip("detail:N", title=" ")]
+    tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("gb:Q", title="GB", format=",.3~f")]
     bars = in_role(alt.Chart(data), "reused").mark_bar(cornerRadiusEnd=3, size=16).encode(x=x, y=y, tooltip=tooltip)
     sizes = alt.Chart(data).mark_text(align="left", dx=5, fill="currentColor").encode(x=x, y=y, text=alt.Text("gb:Q", format=",.2~f"))
     lines = alt.Chart(ceilings).encode(x="gb:Q")

@@ -16,6 +16,7 @@ from core.costs.memory import (
     fits,
     kv_bytes_per_token,
     kv_cache_bytes,
+    kv_fixed_bytes,
     model_memory,
     weight_bytes,
 )
@@ -27,5 +28,6 @@ from core.costs.tables import gpus, models
 __all__ = [
     "BITS", "Gpu", "Memory", "ModelSpec", "Part", "Roofline", "active_parameters", "as_spec", "attention_crossover",
     "attention_flops", "attention_score_bytes", "decode_flops", "fits", "gpus", "kv_bytes_per_token", "kv_cache_bytes",
-    "model_memory", "models", "parameters", "parts", "prefill_flops", "roofline", "tokens_per_second_bound", "weight_bytes",
+    "kv_fixed_bytes", "model_memory", "models", "parameters", "parts", "prefill_flops", "roofline", "tokens_per_second_bound",
+    "weight_bytes",
 ]  # fmt: skip

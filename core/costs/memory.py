@@ -37,6 +37,15 @@ def kv_cache_bytes(config, tokens: int, bytes_per_element: float = 2, sequences:
     return _kv_bytes_per_layer(spec, bytes_per_element) * token_layers * sequences
 
 
+def kv_fixed_bytes(config, tokens: int, bytes_per_element: float = 2) -> float:
+    """Bytes of the local layers whose windows are full at `tokens` tokens: from there on they no longer grow.
+
+    The cache is this and `kv_bytes_per_token` for every token.
+    """
+    per_token = kv_bytes_per_token(config, bytes_per_element, tokens)
+    return kv_cache_bytes(config, tokens, bytes_per_element) - per_token * tokens
+
+
 def _kv_bytes_per_layer(spec, bytes_per_element: float) -> float:
     if spec.kv_lora_rank:
         # The indexer's keys are FP8 whatever the rest is stored in, with one FP32 scale (DeepSeek-V3.2-Exp, inference/model.py).

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.decoding import distribution, next_logits
-from core.kv_cache import DROPPING, make_cache
+from core.kv_cache import DROPPING, WatchedCache, make_cache
 from core.measure.drift import kl
 from core.models.language_model import LanguageModel, as_batch
 
@@ -21,23 +21,33 @@ class CacheStep:
 
     token: int
     logits: Tensor  # (V,) the scores it was drawn from
-    positions: Tensor  # (n,) tokens the watched layer still held
+    computed: Tensor  # positions whose keys and values were computed in this step
+    attended: Tensor  # positions the watched layer's attention saw when it made the prediction
+    positions: Tensor  # (n,) tokens the watched layer still held afterwards
     bytes_held: int
     bytes_reserved: int
     seconds: float  # forward pass of this step; the first one reads the prompt
 
 
 def run_strategy(
-    lm: LanguageModel, ids, kind: str, max_new_tokens: int, temperature: float = 0.0, seed: int = 0, layer: int = 0, **options
+    lm: LanguageModel,
+    ids,
+    kind: str,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    layer: int = 0,
+    past_end: bool = False,
+    **options,
 ) -> Iterator[CacheStep]:
     """Continue `ids` with the cache strategy `kind`; the iterator may be left at any point.
 
-    All strategies given the same seed draw with the same random numbers. `layer` is the one whose held
-    positions are reported. Strategies that drop tokens read the prompt CHUNK tokens at a time and drop in
-    between, so that a long prompt is forgotten as it would be while writing.
+    All strategies given the same seed draw with the same random numbers. `layer` is the one that is watched.
+    A text that ends is over, unless `past_end` asks for what the model writes next. Strategies that drop tokens read the prompt CHUNK tokens at a time and drop in between, so that a long prompt
+    is forgotten as it would be while writing.
     """
     ids = as_batch(ids, lm.config.vocab_size)[:1]
-    cache = make_cache(kind, lm.config, **options)
+    cache = WatchedCache(make_cache(kind, lm.config, **options), layer)
     generator = torch.Generator().manual_seed(seed)
     start = time.perf_counter()
     if kind in DROPPING:
@@ -50,10 +60,12 @@ def run_strategy(
         cumulative = distribution(logits, temperature).cumsum(-1)
         token = int(torch.searchsorted(cumulative, torch.rand(1, generator=generator) * cumulative[-1], right=True))
         token = min(token, lm.config.vocab_size - 1)
-        yield CacheStep(token, logits, cache.positions(layer), cache.bytes_held, cache.bytes_reserved, seconds)
-        if token == lm.tokenizer.eot:
+        fate = cache.computed, cache.attended, cache.positions(layer)
+        yield CacheStep(token, logits, *fate, cache.bytes_held, cache.bytes_reserved, seconds)
+        if token == lm.tokenizer.eot and not past_end:
             return
         ids = torch.cat((ids, torch.tensor([[token]])), dim=1)
+        cache.start()
         start = time.perf_counter()
 
 

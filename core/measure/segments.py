@@ -1,5 +1,6 @@
 """What happened to every token at one step, as runs of neighbours with the same fate."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,18 +14,27 @@ class Segment:
     state: str  # "computed" | "reused" | "dropped"
 
 
-def step_segments(n_tokens: int, n_new: int, held=None) -> list[Segment]:
-    """Split a text of `n_tokens`, the last `n_new` of them computed in this step.
+def step_segments(n_tokens: int, computed: Iterable[int], attended: Iterable[int]) -> list[Segment]:
+    """Split a text of `n_tokens` by what a step did with each position.
 
-    `held` are the positions the cache had for this step (None: all of them); what is neither new nor
-    held was dropped.
+    `computed` are the positions whose keys and values were made in this step, `attended` those that the
+    attention saw: what was seen but not computed came from the cache, all the rest is gone.
     """
-    first_new = n_tokens - n_new
-    held = set(range(first_new)) if held is None else {int(p) for p in held}
-    states = ["computed" if p >= first_new else "reused" if p in held else "dropped" for p in range(n_tokens)]
+    computed, attended = {int(p) for p in computed}, {int(p) for p in attended}
+    states = ["computed" if p in computed else "reused" if p in attended else "dropped" for p in range(n_tokens)]
     segments, start = [], 0
     for state, run in groupby(states):
         end = start + len(list(run))
         segments.append(Segment(start, end, state))
         start = end
     return segments
+
+
+def count(segments: Iterable[Segment], state: str) -> int:
+    """How many tokens had that fate."""
+    return sum(s.end - s.start for s in segments if s.state == state)
+
+
+def ranges(segments: Iterable[Segment], state: str) -> list[tuple[int, int]]:
+    """First and last token, counted from 1, of every run with that fate: tokens 1 to 4 and 73 to 99 -> [(1, 4), (73, 99)]."""
+    return [(s.start + 1, s.end) for s in segments if s.state == state]

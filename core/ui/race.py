@@ -4,8 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 
 import pandas as pd
+import streamlit as st
+
+from core.charts.kv_cache import clock_chart
+from core.ui import panels
+from core.ui.texts import escaped
 
 ROLES = {"none": "computed", "full": "reused"}
+LANES = {"none": "without", "full": "with"}  # what the texts call them
 REDRAW = 0.12  # seconds between two pictures
 
 
@@ -51,6 +57,35 @@ class Lanes:
 
     def table(self, words) -> pd.DataFrame:
         """One row a token: lane, role, seconds, tokens."""
-        names = {"none": words["without"], "full": words["with"]}
-        rows = [(names[k], ROLES[k], s, i) for k, clock in self.clock.items() for i, s in enumerate(clock)]
+        rows = [(words[LANES[k]], ROLES[k], s, i) for k, clock in self.clock.items() for i, s in enumerate(clock)]
         return pd.DataFrame(rows, columns=["lane", "role", "seconds", "tokens"])
+
+
+def race(page, question, n: int, start: bool, writer: Callable[[str], Iterator]) -> None:
+    """Both lanes, drawn while they write; `start` lets them run, and another `question` clears them.
+
+    `writer("none" | "full")` is an iterator of `Step`s. Texts: `race.without`, `.with`, `.seconds`, `.written`, `.alt`, `.idle`, `.result`.
+    """
+    t, state, key = page.t, st.session_state, page.key("lanes")
+    places = {kind: column.empty() for kind, column in zip(ROLES, st.columns(2))}
+    chart, said = st.empty(), st.empty()
+    if start or key not in state or state[key].question != question:
+        state[key] = Lanes(question)
+    lanes, words = state[key], t.words("race", "seconds", "written", "without", "with")
+
+    def draw():
+        for kind, place in places.items():
+            text = escaped(page.lm.tokenizer.decode(lanes.tokens[kind]))
+            place.markdown(f"**{words[LANES[kind]]}** · {t.number(lanes.seconds(kind), '.2f')} s  \n{text}")
+        chart.altair_chart(clock_chart(lanes.table(words), words, lanes.scale(), n, page.language), alt=t.plain("race.alt"))
+
+    draw()
+    if start:
+        for _ in lanes.run(writer):
+            draw()
+        draw()
+    if lanes.finished:
+        said.markdown(t("race.result", n=len(lanes.tokens["full"]), **lanes.times()))
+        panels.download(page, "race", lambda: lanes.table(words))
+    else:
+        said.caption(t("race.idle", n=n))

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
 from core.kv_cache import DROPPING
 from core.measure.cache_drift import drift_from_full, run_strategy
-from core.measure.segments import Segment, step_segments
+from core.measure.segments import Segment, count, step_segments
+from core.ui.step_table import StepRow
+from core.ui.token_strip import Token
 
 
 @dataclass(frozen=True)
@@ -15,12 +18,18 @@ class Run:
 
     kind: str
     tokens: list[int]
-    positions: list[list[int]]  # tokens the watched layer held
+    segments: list[list[Segment]]  # what the watched layer computed, reused and dropped
+    positions: list[list[int]]  # tokens it still held afterwards
     bytes_held: list[int]
     bytes_reserved: list[int]
     seconds: list[float]
     kl: list[float]  # to the full cache, nats
     agrees: list[bool]  # the likeliest token is the full cache's
+
+    @property
+    def computed(self) -> int:
+        """Tokens for which the layer made keys and values, over all steps."""
+        return sum(count(step, "computed") for step in self.segments)
 
     @property
     def agreement(self) -> float:
@@ -43,20 +52,21 @@ def options(kind: str, budget: int) -> dict[str, int]:
     return {"window": {"window": budget}, "sinks": sinks, "heavy_hitters": {"budget": budget}}.get(kind, {})
 
 
-def strategy_run(lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, layer: int = 0) -> Run:
-    """Continue `ids` with a strategy; the same question is answered from memory."""
+def strategy_run(lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, **watched) -> Run:
+    """Continue `ids` with a strategy; the same question is answered from memory. `watched`: layer, past_end."""
     if kind not in DROPPING:
         budget = 0  # it changes nothing for the others
-    return _run(lm, lm.name, tuple(ids), kind, budget, new_tokens, temperature, 0 if temperature == 0 else seed, layer)
+    return _run(lm, lm.name, tuple(ids), kind, budget, new_tokens, temperature, 0 if temperature == 0 else seed, **watched)
 
 
 @st.cache_data(max_entries=96, show_spinner=False)
-def _run(_lm, name, ids, kind, budget, new_tokens, temperature, seed, layer) -> Run:
-    steps = list(run_strategy(_lm, ids, kind, new_tokens, temperature, seed, layer, **options(kind, budget)))
+def _run(_lm, name, ids, kind, budget, new_tokens, temperature, seed, layer=0, past_end=False) -> Run:
+    steps = list(run_strategy(_lm, ids, kind, new_tokens, temperature, seed, layer, past_end, **options(kind, budget)))
     drift = drift_from_full(_lm, ids, steps)
     return Run(
         kind,
         [s.token for s in steps],
+        [step_segments(n, s.computed, s.attended) for n, s in enumerate(steps, len(ids))],
         [s.positions.tolist() for s in steps],
         [s.bytes_held for s in steps],
         [s.bytes_reserved for s in steps],
@@ -66,15 +76,25 @@ def _run(_lm, name, ids, kind, budget, new_tokens, temperature, seed, layer) -> 
     )
 
 
-def segments(run: Run, n_prompt: int) -> list[list[Segment]]:
-    """For every step, which tokens were computed, taken from the cache, or gone."""
-    steps = [step_segments(n_prompt, n_prompt)]
-    for i in range(1, len(run.tokens)):
-        n = n_prompt + i
-        steps.append(step_segments(n, n) if run.kind == "none" else step_segments(n, 1, run.positions[i - 1]))
-    return steps
+def step_rows(page, ids, none: Run, run: Run) -> list[StepRow]:
+    """The steps of a run beside those without a cache. Text: `work.prompt`, for the input of the first step."""
+    label = page.lm.tokenizer.label
+    prompt = page.t.plain("work.prompt", n=len(ids), first=label(ids[0]), last=label(ids[-1]))
+    inputs = [prompt, *(label(token) for token in run.tokens[:-1])]
+    return [StepRow(*row) for row in zip(inputs, none.segments, run.segments)]
 
 
-def computed(steps: list[list[Segment]]) -> int:
-    """Tokens for which keys and values were computed, over all steps."""
-    return sum(s.end - s.start for step in steps for s in step if s.state == "computed")
+def held_tokens(page, ids, run: Run, step: int) -> list[Token]:
+    """The text after a step (from 1), with what the watched layer no longer has struck through; the token written last is new."""
+    label, kept, text = page.lm.tokenizer.label, set(run.positions[step - 1]), [*ids, *run.tokens[: step - 1]]
+    everything = run.kind == "none"
+    tokens = [Token(label(token), state="" if everything or i in kept else "dropped", title=f"{i + 1}") for i, token in enumerate(text)]
+    return [*tokens, Token(label(run.tokens[step - 1]), state="fresh")]
+
+
+def comparison(page, runs: list[Run], names: dict[str, str]) -> pd.DataFrame:
+    """One row a strategy: its text, kB held and reserved at the end, agreement, mean KL, time of a step."""
+    texts = [(names[r.kind], page.lm.tokenizer.decode(r.tokens)) for r in runs]
+    measured = [(r.bytes_held[-1] / 1000, r.bytes_reserved[-1] / 1000, r.agreement, r.mean_kl, r.milliseconds) for r in runs]
+    columns = ["strategy", "text", "held", "reserved", "agreement", "kl", "ms"]
+    return pd.DataFrame([(*text, *numbers) for text, numbers in zip(texts, measured)], columns=columns)

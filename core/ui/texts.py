@@ -29,6 +29,10 @@ class Texts:
         """The same text for places that show Markdown signs as they are."""
         return _Numbers(self.language, escape=False).vformat(self._find(key), (), values)
 
+    def words(self, group: str, *keys: str) -> dict[str, str]:
+        """Several plain texts of one group by their names, as charts take them."""
+        return {key: self.plain(f"{group}.{key}") for key in keys}
+
     def maybe(self, key: str) -> str | None:
         """The text, or None where the page has none of that name."""
         return self(key) if key in self else None

@@ -61,3 +61,23 @@ def test_the_sink_preset_shows_what_it_says(mini, language):
 
     assert mean_kl("sinks", window=20) < mean_kl("window", window=24)
     assert mean_kl("sinks", window=12) > mean_kl("window", window=16)
+
+
+@pytest.mark.parametrize("kind, options, seen", [
+    ("none", {}, lambda n: range(n)), ("full", {}, lambda n: range(n)), ("paged", {}, lambda n: range(n)), ("int8", {"group": 8}, lambda n: range(n)),
+    ("window", {"window": 7}, lambda n: range(n - 7, n)), ("sinks", {"window": 5, "sinks": 3}, lambda n: [0, 1, 2, *range(n - 5, n)]),
+])  # fmt: skip
+def test_what_each_step_computes_and_looks_at(tiny, kind, options, seen):
+    """The prompt in the first step, one token in each later one (all again without a cache), and what is left to look at."""
+    for layer in range(tiny.config.n_layers):
+        steps = list(run_strategy(tiny, random_ids(tiny, 40)[0], kind, 6, layer=layer, **options))
+        for n, step in enumerate(steps, 40):
+            assert step.computed.tolist() == list(range(n) if kind == "none" or n == 40 else [n - 1])
+            assert step.attended.tolist() == list(seen(n))
+
+
+def test_heavy_hitters_look_at_their_budget_and_the_new_token(tiny):
+    steps = list(run_strategy(tiny, random_ids(tiny, 40)[0], "heavy_hitters", 6, layer=1, budget=10))
+    for n, (before, step) in enumerate(zip(steps, steps[1:]), 41):
+        assert step.attended.tolist() == [*before.positions.tolist(), n - 1] and len(step.attended) == 11
+        assert set(step.positions.tolist()) <= set(step.attended.tolist()) and len(step.positions) == 10

@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.charts.theme import PALETTES, ROLES
-from core.ui import live, live_slider, token_strip
+from core.ui import live, live_slider, step_table, token_strip
 from core.ui.controls import clean
 from core.ui.texts import Texts, escaped, pick_language
 from tests.ui.conftest import ROOT, said
@@ -166,7 +166,7 @@ def test_control_characters_go_and_are_counted():
 
 
 def test_components_write_text_never_html():
-    for module in (token_strip, live_slider):
+    for module in (token_strip, live_slider, step_table):
         assert "innerHTML" not in module._JS and "insertAdjacentHTML" not in module._JS and "textContent" in module._JS
 
 

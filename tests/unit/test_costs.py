@@ -78,6 +78,7 @@ def test_cache_sizes_equal_the_published_table(name):
     assert costs.kv_bytes_per_token(spec, tokens=100_000) == growth
     assert costs.kv_cache_bytes(spec, 100_001) - costs.kv_cache_bytes(spec, 100_000) == growth
     assert costs.kv_cache_bytes(spec, 100_000) - 100_000 * growth == pytest.approx(fixed, rel=0.02)
+    assert costs.kv_fixed_bytes(spec, 100_000) == pytest.approx(fixed, rel=0.02)
     for tokens, gigabytes in ((32_768, at_32k), (131_072, at_128k)):
         if gigabytes:
             assert costs.kv_cache_bytes(spec, tokens) / 1e9 == pytest.approx(gigabytes, abs=0.051 if gigabytes > 1 else 0.0151)
