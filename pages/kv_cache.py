@@ -96,7 +96,7 @@ def compare(ids):
         for name, column, place in zip(("bytes", "kl"), ("bytes_held", "kl"), st.columns(2)):
             data = charts.steps_data({names[r.kind]: getattr(r, column) for r in runs})
             labels = {"step": t.plain("compare.step"), "y": t.plain(f"compare.{name}_y")}
-            top = max(1.0, float(data["value"].max())) if name == "kl" else float(data["value"].max())
+            top = 1.05 * max(1.0, float(data["value"].max()))
             place.altair_chart(charts.steps_chart(data, labels, order, top, page.language), alt=t.plain(f"compare.{name}_alt"))
             with place:
                 panels.download(page, name, lambda data=data: data)
@@ -110,7 +110,9 @@ def pages(ids):
         result = drop_at_random(lm, ids, share / 100)
         labels = t.words("pages", "held", "empty", "block", "physical", "position")
         numbers = {"dropped": result.dropped, "n": len(ids), "freed": result.freed, "blocks": result.full_blocks}
-        st.altair_chart(charts.pages_chart(charts.pages_data(result), labels, page.language), alt=t.plain("pages.alt", **numbers))
+        cells = charts.pages_data(result)
+        st.altair_chart(charts.pages_chart(cells, labels, page.language), alt=t.plain("pages.alt", **numbers))
+        panels.download(page, "pages", lambda: cells)
         st.markdown(t("pages.result", expected=(share / 100) ** 16, **numbers))
 
 

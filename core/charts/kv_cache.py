@@ -22,7 +22,7 @@ def steps_chart(data: pd.DataFrame, words: dict[str, str], order: list[str], y_m
         color=alt.Color("series:N", sort=order, scale=alt.Scale(domain=order), legend=alt.Legend(title=None, orient="top", columns=3)),
         tooltip=[alt.Tooltip("series:N", title=" "), alt.Tooltip("step:Q", title=words["step"]), alt.Tooltip("value:Q", title=words["y"], format=",.4~g")],
     )  # fmt: skip
-    return finish(chart, language, height=260)
+    return finish(chart, language, height=320)
 
 
 def clock_chart(data: pd.DataFrame, words: dict[str, str], seconds: float, tokens: int, language: str = "en"):

@@ -97,7 +97,11 @@ def table(page, name: str, data, shares: Sequence[str] = ()) -> None:
     bars = {
         column: st.column_config.ProgressColumn(heads[column], format="percent", min_value=0, max_value=1) for column in shares
     }
-    st.dataframe(data, hide_index=True, column_config=heads | bars)
+    numbers = {
+        column: st.column_config.NumberColumn(heads[column], format="localized")
+        for column in data.select_dtypes("number")
+    }
+    st.dataframe(data, hide_index=True, column_config=heads | numbers | bars)
     download(page, name, lambda: data)
 
 

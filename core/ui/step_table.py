@@ -37,6 +37,7 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 tr.chosen button { font-weight: 700; border-color: var(--st-primary-color); }
 .bar { display: block; position: relative; height: 12px; border-radius: 3px; overflow: hidden; background: transparent; }
 .bar i { position: absolute; top: 0; bottom: 0; min-width: 3px; }
+.bar i[data-role="reused"] { z-index: 1; }
 small { display: block; font-size: 0.78rem; opacity: 0.85; font-variant-numeric: tabular-nums; }
 @container (max-width: 560px) {
   table { font-size: 0.78rem; } th, td { padding: 4px 3px; } thead th { font-size: 0.72rem; hyphens: auto; }
@@ -56,7 +57,7 @@ function cell(kind, part) {
     for (const [left, width, role] of part.bar) {
       const run = document.createElement("i")
       run.dataset.role = role
-      run.style.left = left + "%"
+      run.style.left = `min(${left}%, 100% - 3px)`
       run.style.width = width + "%"
       bar.append(run)
     }
