@@ -49,7 +49,7 @@ def experiment(a_ids, b_ids):
     with panels.panel(page, "jensen", "live"):
         jensen(found["a"], most)
     name, i = max(((name, found[name].most) for name in found), key=lambda at: found[at[0]].bits[at[1]])
-    strange = {"token": found[name].labels[i], "most": float(found[name].bits[i]), "odds": float(2 ** found[name].bits[i])}
+    strange = {"token": found[name].labels[i], "most": float(found[name].bits[i]), "share": float(2 ** -found[name].bits[i])}
     a, b = found["a"].measured, found["b"].measured
     panels.takeaway(page, a=a.perplexity, a_bits=float(a.bits.mean()), b=b.perplexity, **strange)
     panels.myth_fact(page, right=a.perplexity, wrong=a.mean_of_exp)
@@ -83,8 +83,8 @@ def expected(found, chosen):
     with panels.panel(page, "expected", "live"):
         sentence = st.container()
         share, rank, data = candidates(page, text, at)
-        values = {"token": text.labels[at], "place": at + 1, "bits": float(text.bits[at]), "odds": float(2 ** text.bits[at])}
-        sentence.markdown(t("expected.sentence", share=share, rank=rank, **values))
+        values = {"token": text.labels[at], "place": at + 1, "share": share, "rank": rank, "bits": float(text.bits[at])}
+        sentence.markdown(t("expected.sentence", **values))
         panels.download(page, "expected", lambda: data)
 
 

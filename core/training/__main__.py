@@ -34,11 +34,16 @@ def main() -> None:
     add.add_argument("--device", help="default: a GPU where there is one")
     add.add_argument("--probes", type=int, help="most questions of each sort in the evaluation; default: all")
     add.add_argument("--split", action="store_true", help="also write the weights in pieces under 16 MiB")
+    add = commands.add_parser("shapes", help="train the pair of encoders for drawn pictures and their captions")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, config, log and evaluation")
+    add.add_argument("--steps", type=int, help="default: the recipe's")
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
-    {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "join": join}[args.command](args)
+    {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes, "join": join}[args.command](args)
 
 
 def train_tokenizer(args) -> None:
@@ -90,6 +95,13 @@ def mini(args) -> None:
             print(name, result[name])
     if args.split and result:
         split_file(args.out / "model.safetensors")
+
+
+def shapes(args) -> None:
+    from core.training.shapes import run
+
+    for name, value in run(args.out, args.steps, args.seed, args.device).items():
+        print(name, value)
 
 
 def join(args) -> None:

@@ -96,12 +96,25 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") 
 
 
 def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1, live: bool = False) -> list[int]:
-    """The viewer's text as token ids, at most `max_tokens` of them. `live`: one line that is read while it is typed.
+    """The viewer's text as token ids, at most `max_tokens` of them; everything else as in `text`."""
+    example = page.t.plain(f"{name}.default")
+    ids = page.lm.tokenizer.encode(text(page, name, keep=keep, live=live))
+    if len(ids) > max_tokens:
+        page.note(f"notes.tokens_{keep}", n=max_tokens, all=len(ids))
+        ids = ids[:max_tokens] if keep == "head" else ids[-max_tokens:]
+    if len(ids) < min_tokens:
+        ids = page.lm.tokenizer.encode(example)
+        page.note("notes.short", n=min_tokens, text=example)
+    return ids
+
+
+def text(page, name: str = "prompt", most_signs: int = MOST_SIGNS, keep: str = "tail", live: bool = False) -> str:
+    """The viewer's text, never empty. `live`: one line that is read while it is typed.
 
     What was typed stays in the field; what is done with it (cut, cleaned, replaced by the example
     `<name>.default`) is said in one sentence. `keep` says which end survives a cut: "head" or "tail".
     """
-    t, key, tokenizer = page.t, page.key(name), page.lm.tokenizer
+    t, key = page.t, page.key(name)
     example = t.plain(f"{name}.default")
     url.seed(page, name, example, str)
     _follow_language(page, name)
@@ -110,23 +123,16 @@ def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail"
     typed = field(label, key=key, placeholder=example, help=info, persist_state="session", **extra)
     if not url.share(page, name, None if typed == example else typed):
         page.note("notes.long_link")
-    text, removed = clean(typed)
+    kept, removed = clean(typed)
     if removed:
         page.note("notes.control", n=removed)
-    if len(text) > MOST_SIGNS:
-        text = text[:MOST_SIGNS] if keep == "head" else text[-MOST_SIGNS:]
-        page.note(f"notes.signs_{keep}", n=MOST_SIGNS)
-    if not text.strip():
-        text = example
+    if len(kept) > most_signs:
+        kept = kept[:most_signs] if keep == "head" else kept[-most_signs:]
+        page.note(f"notes.signs_{keep}", n=most_signs)
+    if not kept.strip():
+        kept = example
         page.note("notes.empty", text=example)
-    ids = tokenizer.encode(text)
-    if len(ids) > max_tokens:
-        page.note(f"notes.tokens_{keep}", n=max_tokens, all=len(ids))
-        ids = ids[:max_tokens] if keep == "head" else ids[-max_tokens:]
-    if len(ids) < min_tokens:
-        ids = tokenizer.encode(example)
-        page.note("notes.short", n=min_tokens, text=example)
-    return ids
+    return kept
 
 
 def clean(text: str) -> tuple[str, int]:
@@ -222,4 +228,6 @@ def _preset_of(page, text: str | None, language: str) -> str | None:
     return next((name for name in page.t.group("presets") if words.get(f"presets.{name}.prompt") == text), None)
 
 
-__all__ = ["LANGUAGES", "clean", "number", "presets", "prompt", "segmented", "select", "set_value", "several", "slider", "toggle"]
+__all__ = [
+    "LANGUAGES", "clean", "number", "presets", "prompt", "segmented", "select", "set_value", "several", "slider", "text", "toggle",
+]  # fmt: skip

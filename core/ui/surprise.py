@@ -66,10 +66,11 @@ def surprise(lm, ids) -> Surprise:
 
 def inked(page, name: str, found: Surprise, chosen: int | None, on_click: Callable[[int], None]) -> None:
     """The text with the darkest ink where the model was most surprised."""
-    t, notes, tokens = page.t, len(found.labels) <= MOST_NOTES, []
-    for label, bits in zip(found.labels, found.bits.tolist()):
-        title = t.plain("text.ink", token=label, bits=bits, odds=2**bits)
-        tokens.append(Token(label, min(bits / DARKEST, 1.0), title, t.number(bits, ".1f") if notes else ""))
+    t, shares, notes = page.t, (-found.measured.nll).exp().tolist(), len(found.labels) <= MOST_NOTES
+    tokens = []
+    for label, bits, share in zip(found.labels, found.bits, shares):
+        title = t.plain("text.ink", token=label, bits=float(bits), share=share)
+        tokens.append(Token(label, min(float(bits) / DARKEST, 1.0), title, t.number(float(bits), ".1f") if notes else ""))
     token_strip(page, name, tokens, t.plain("text.strip"), on_click, chosen)
 
 

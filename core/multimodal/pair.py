@@ -1,0 +1,65 @@
+"""The trained pair of encoders, ready to use."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from core.checkpoints.errors import DamagedCheckpoint
+from core.multimodal.captions import words_of
+from core.multimodal.encoders import Pair, PairConfig
+
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models" / "shapes"
+
+
+@dataclass(frozen=True)
+class ShapesPair:
+    """Encoders, the words they know, and the model card."""
+
+    network: Pair
+    words: tuple[str, ...]  # word i has id i + 1
+    card: dict
+
+    def read(self, text: str) -> tuple[list[int], list[str]]:
+        """Word ids of a caption, and the words it does not know, which are left out."""
+        known = {word: i + 1 for i, word in enumerate(self.words)}
+        found = words_of(text)
+        return [known[word] for word in found if word in known], [word for word in found if word not in known]
+
+    @torch.inference_mode()
+    def embed_captions(self, texts: list[str]) -> Tensor:
+        """Captions -> unit vectors (n, E). Unknown words and all beyond the sixteenth are left out."""
+        ids = torch.zeros(len(texts), self.network.config.most_words, dtype=torch.long)
+        for row, text in enumerate(texts):
+            found = self.read(text)[0][: ids.shape[1]]
+            ids[row, : len(found)] = torch.tensor(found, dtype=torch.long)
+        return self.network.embed_captions(ids)
+
+    @torch.inference_mode()
+    def embed_pictures(self, pictures: np.ndarray) -> Tensor:
+        """Pictures (n, 32, 32, 3), uint8 -> unit vectors (n, E)."""
+        return self.network.embed_pictures(torch.from_numpy(np.ascontiguousarray(pictures)))
+
+
+@lru_cache(maxsize=1)
+def load_pair(folder: Path = FOLDER) -> ShapesPair:
+    """The pair in `folder`, loaded once per process. Raises DamagedCheckpoint."""
+    file = folder / "model.safetensors"
+    shown = f"assets/models/{folder.name}/{file.name}"
+    if not file.is_file():
+        raise DamagedCheckpoint(shown, "is missing")
+    try:
+        stored = json.loads((folder / "config.json").read_text("utf-8"))
+        network = Pair(PairConfig(**stored["network"]))
+        network.load_state_dict({name: weight.float() for name, weight in load_file(file).items()})
+        card = tomllib.loads((folder / "card.toml").read_text("utf-8"))
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise DamagedCheckpoint(shown, "is damaged or incomplete") from error
+    return ShapesPair(network.eval().requires_grad_(False), tuple(stored["words"]), card)
