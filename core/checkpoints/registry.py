@@ -15,7 +15,7 @@ _loading = threading.Lock()  # the first visitors come together; the file is rea
 
 def model_names() -> list[str]:
     """Names that `load_model` knows."""
-    return sorted(card.parent.name for card in MODELS.glob("*/card.toml"))
+    return sorted(file.parent.name for file in MODELS.glob("*/tokenizer.tiktoken"))
 
 
 def load_model(name: str = "mini") -> LanguageModel:
