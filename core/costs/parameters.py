@@ -31,7 +31,8 @@ def _attention(spec: ModelSpec) -> int:
         matrices = _latent_attention(spec)
     else:
         kv = spec.n_kv_heads * spec.head_dim
-        matrices = 2 * c * q + 2 * c * kv + spec.biases * (q + 2 * kv + c)  # q and o, k and v
+        matrices = 2 * c * q + 2 * c * kv  # q and o, k and v
+        matrices += (spec.biases or spec.qkv_bias) * (q + 2 * kv) + spec.biases * c
     small = spec.qk_norm * 2 * spec.head_dim + spec.sinks * spec.n_heads
     return matrices + small + spec.norms_per_layer * _norm(spec)
 

@@ -44,6 +44,7 @@ class ModelSpec:
     # Small things that count as parameters.
     gated: bool = True  # feed-forward of three matrices (SwiGLU, GeGLU); else two
     biases: bool = False  # in the linear layers
+    qkv_bias: bool = False  # in queries, keys and values only
     layer_norm: bool = False  # norms with a bias (LayerNorm); else RMSNorm
     norms_per_layer: int = 2
     qk_norm: bool = False  # a norm on queries and one on keys

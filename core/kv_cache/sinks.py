@@ -46,7 +46,7 @@ class SinkCache(Cache):
     def read(self, layer: int) -> tuple[Tensor, Tensor]:
         k, v = super().read(layer)
         shift = torch.arange(k.shape[2]) - self.turned[layer]
-        if shift.any():
-            cos, sin = rope_angles(shift, self.config.head_dim, self.config.rope_theta, k.dtype)  # (n, 1, D)
+        if shift.any() and not self.config.learned_positions:  # learned positions came in with the text and stay
+            cos, sin = rope_angles(shift, self.config.head_dim, self.config.rope_theta, k.dtype, self.config.rope_divisors)  # (n, 1, D)
             k = rotate(k, cos.transpose(0, 1), sin.transpose(0, 1))
         return k, v

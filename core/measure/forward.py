@@ -10,20 +10,20 @@ from core.measure.heads import HeadsReading
 from core.models.language_model import LanguageModel
 from core.models.trace import trace
 
-_KEPT = ("hook_embed", "hook_resid_mid", "hook_resid_post", "hook_rot_q", "hook_rot_k", "hook_v", "mlp.hook_post")
+_KEPT = ("blocks.0.hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_rot_q", "hook_rot_k", "hook_v", "mlp.hook_post")
 
 
 @dataclass(frozen=True)
 class ForwardPass(HeadsReading):
     """What `trace` recorded of a text, without what follows from it: L layers, T tokens, C = d_model.
 
-    Beside queries, keys and values: `hook_embed`, `blocks.i.hook_resid_mid` and `hook_resid_post` (T, C),
-    `blocks.i.mlp.hook_post` (T, d_ff).
+    Beside queries, keys and values: `blocks.0.hook_resid_pre` (the embedding), `blocks.i.hook_resid_mid` and
+    `hook_resid_post` (T, C), `blocks.i.mlp.hook_post` (T, d_ff).
     """
 
     def stream(self, position: int) -> Tensor:
         """The residual stream at a position (2 L + 1, C): the embedding, then after every attention and every MLP."""
-        rows = [self.activations["hook_embed"][position]]
+        rows = [self.activations["blocks.0.hook_resid_pre"][position]]
         for layer in range(self.n_layers):
             rows += [self.activations[f"blocks.{layer}.hook_resid_{place}"][position] for place in ("mid", "post")]
         return torch.stack(rows)
@@ -52,7 +52,7 @@ def leads_from(likeliest: Tensor) -> int:
 
 def update_sizes(passed: ForwardPass) -> tuple[Tensor, Tensor]:
     """How much attention and MLP change each token's vector: two (L, T), |added| / (|added| + |vector before|), 0 to 1."""
-    before, sizes = passed.activations["hook_embed"], ([], [])
+    before, sizes = passed.activations["blocks.0.hook_resid_pre"], ([], [])
     for layer in range(passed.n_layers):
         for place, rows in zip(("mid", "post"), sizes):
             after = passed.activations[f"blocks.{layer}.hook_resid_{place}"]
@@ -69,7 +69,7 @@ def brought(lm: LanguageModel, passed: ForwardPass, layer: int, position: int) -
     The vector from token j is Σ over heads of weight · value of j · output matrix; together they are the attention's
     output. A weight alone says less: a token with a short value brings little (Kobayashi et al. 2020, arXiv 2004.10102).
     """
-    return lm.network.blocks[layer].attn.o(weighted(passed, layer, position).flatten(1)).norm(dim=-1)
+    return F.linear(weighted(passed, layer, position).flatten(1), lm.network.blocks[layer].attn.o.weight).norm(dim=-1)
 
 
 def weighted(passed: ForwardPass, layer: int, position: int) -> Tensor:

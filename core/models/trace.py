@@ -22,6 +22,13 @@ def trace(
     `blocks.i.attn.hook_q|k|v|rot_q|rot_k|z` (T, H, D); `blocks.i.attn.hook_attn_scores|hook_pattern` (H, T, T);
     `blocks.i.mlp.hook_pre|hook_post` (T, d_ff); `ln_final.hook_normalized` (T, C); `logits` (T, V).
 
+    The names are the same for every family. `hook_pos_embed` (T, C) is there with learned positions (GPT-2) only; then
+    nothing is turned and `hook_rot_q|rot_k` are `hook_q|k`, and `hook_resid_pre` of block 0 is the sum of both
+    embeddings. `hook_q|k` come before a norm on queries and keys (Qwen3), `hook_rot_q|rot_k` after it: they are what
+    attention compares. `hook_k|v|rot_k` have n_kv_heads heads. `mlp.hook_pre` is what the activation function gets:
+    gate(x) in a gated layer, up(x) in a plain one; `mlp.hook_post` is what `down` gets. `ln_final.hook_normalized` is
+    the final norm's output, gains (and bias) applied.
+
     `ablate` switches heads off: for each (layer, head), what the head brings back (`hook_z`) is set to zero.
     The model itself is left alone, so other viewers see nothing of it.
 

@@ -7,15 +7,16 @@ from core.quantization.quantizers import Quantized
 
 
 class QuantizedLinear(nn.Module):
-    """y = x Ŵᵀ with Ŵ unpacked for the moment of use: (..., in) -> (..., out).
+    """y = x Ŵᵀ (+ bias) with Ŵ unpacked for the moment of use: (..., in) -> (..., out).
 
     Only the stored weight is small; the product itself is in the precision of x ("weight-only"
     quantization). Fast kernels unpack tile by tile inside the product; the result is the same.
     """
 
-    def __init__(self, quantized: Quantized):
+    def __init__(self, quantized: Quantized, bias: nn.Parameter | None = None):
         super().__init__()
         self.quantized = quantized  # shape (out, in)
+        self.bias = bias  # stays as it is, (out,)
 
     @property
     def weight(self) -> Tensor:
@@ -23,7 +24,7 @@ class QuantizedLinear(nn.Module):
         return self.quantized.dequantize()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight.to(x.dtype))
+        return F.linear(x, self.weight.to(x.dtype), self.bias)
 
 
 class QuantizedEmbedding(nn.Module):

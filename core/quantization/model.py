@@ -31,8 +31,8 @@ def quantize_model(
     """A new model whose matrices are stored in `format`; `lm` stays as it is.
 
     All weight matrices are quantized, the embedding too (in a small model it is a quarter of all weights);
-    tied embeddings are stored once and serve both ends. The RMSNorm gains stay as they are and are shared
-    with `lm`: they are 0.03 % of the weights. `skip` names what else to leave alone, with wildcards:
+    tied embeddings are stored once and serve both ends. Gains, biases and learned positions stay as they
+    are and are shared with `lm`: 0.03 % of `mini`'s weights. `skip` names what else to leave alone, with wildcards:
     ("embed",), ("blocks.0.*", "*.down"). Raises ValueError for a pattern that matches no matrix, for a model
     that is quantized already, and whatever `quantize` raises.
     """
@@ -50,8 +50,8 @@ def quantize_model(
         key = id(module.weight)
         if key not in done:
             done[key] = quantize(module.weight, format, granularity, group_size)
-        layer = QuantizedEmbedding if isinstance(module, nn.Embedding) else QuantizedLinear
-        replace_module(network, name, layer(done[key]))
+        packed = QuantizedEmbedding(done[key]) if isinstance(module, nn.Embedding) else QuantizedLinear(done[key], module.bias)
+        replace_module(network, name, packed)
     scales = "" if not get_format(format).scaled else f"-{granularity}{group_size if granularity == 'group' else ''}"
     return replace(lm, name=f"{lm.name}-{format}{scales}", network=network)
 
@@ -75,6 +75,7 @@ def unpacked_model(lm: LanguageModel) -> LanguageModel:
             plain = nn.Embedding(rows, columns, _weight=done[key])
         else:
             plain = nn.Linear(columns, rows, bias=False, device="meta")
+            plain.bias = module.bias
         plain.weight = done[key]
         replace_module(network, name, plain)
     return replace(lm, network=network)

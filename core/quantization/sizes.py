@@ -33,10 +33,10 @@ def stored_size(shapes: Iterable[tuple[int, int]], format: str, granularity: str
 
 
 def matrix_shapes(config) -> list[tuple[int, int]]:
-    """(rows, columns) of every weight matrix of a Llama-style decoder, from a `DecoderConfig` or a `core.costs.ModelSpec`."""
+    """(rows, columns) of every weight matrix of a decoder, from a `DecoderConfig` or a `core.costs.ModelSpec`."""
     q, kv = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     attention = [(q, config.d_model), (kv, config.d_model), (kv, config.d_model), (config.d_model, q)]
-    mlp = [(config.d_ff, config.d_model), (config.d_ff, config.d_model), (config.d_model, config.d_ff)]
+    mlp = [(config.d_ff, config.d_model)] * (2 if config.gated else 1) + [(config.d_model, config.d_ff)]
     embedding = [(config.vocab_size, config.d_model)] * (1 if config.tied_embeddings else 2)
     return embedding + (attention + mlp) * config.n_layers
 

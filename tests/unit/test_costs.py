@@ -374,7 +374,7 @@ def test_bad_numbers_are_named(call, message):
 
 def test_specs_hold_nothing_a_table_never_sets():
     unused = {f.name for f in fields(costs.ModelSpec) if len({getattr(spec, f.name) for spec in MODELS.values()}) == 1}
-    assert not unused
+    assert unused == {"qkv_bias"}  # set by the configs of loaded Qwen2 models
 
 
 def test_costs_load_neither_torch_nor_streamlit():
