@@ -4,6 +4,7 @@ import base64
 from functools import cached_property
 from pathlib import Path
 
+import regex
 import tiktoken
 
 # How text is cut before byte pairs are merged: a word with the space before it, at most two digits,
@@ -13,14 +14,19 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def load_ranks(path: Path) -> dict[bytes, int]:
-    """Read a tiktoken rank file: one token a line, its bytes in base64 and its rank."""
+    """Read a tiktoken rank file; raises ValueError where it is damaged."""
+    return parse_ranks(path.read_bytes(), path.name)
+
+
+def parse_ranks(data: bytes, name: str) -> dict[bytes, int]:
+    """Token -> rank from a tiktoken rank file: one token a line, its bytes in base64 and its rank. `name` is for the error."""
     ranks = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    for number, line in enumerate(data.splitlines(), 1):
         try:
             token, rank = line.split()
             ranks[base64.b64decode(token, validate=True)] = int(rank)
         except ValueError as error:
-            raise ValueError(f"{path.name}, line {number}: not a token and its rank") from error
+            raise ValueError(f"{name}, line {number}: not a token and its rank") from error
     return ranks
 
 
@@ -70,10 +76,27 @@ class Tokenizer:
 
     @cached_property
     def _labels(self) -> list[str]:
-        return [_label(self.token_bytes(i)) for i in range(self.n_vocab)]
+        return [readable(self.token_bytes(i)) for i in range(self.n_vocab)]
+
+    def pieces(self, text: str) -> list[bytes]:
+        """`text` as it is cut before byte pairs are merged; no token reaches over such a cut."""
+        return [piece.encode("utf-8") for piece in self._cut.findall(text)]
+
+    def rank(self, token: bytes) -> int | None:
+        """The id of the ordinary token with these bytes, which is also its place in the order of merges; else None."""
+        try:
+            rank = self.encoding.encode_single_token(token)
+        except KeyError:
+            return None
+        return None if rank in self.encoding._special_token_values else rank
+
+    @cached_property
+    def _cut(self) -> regex.Pattern:
+        return regex.compile(self.encoding._pat_str)
 
 
-def _label(token: bytes) -> str:
+def readable(token: bytes) -> str:
+    """The bytes of a token as a viewer reads them, see `Tokenizer.label`."""
     try:
         text = token.decode("utf-8")
     except UnicodeDecodeError:

@@ -26,6 +26,7 @@ class Merge:
     new: int
     count: int  # how often the two stood side by side
     token: bytes  # what the new token stands for
+    n_tokens: int  # tokens of the whole text after it
 
 
 def count_words(texts: Iterable[str], pattern: str = PATTERN) -> Counter[bytes]:
@@ -46,6 +47,7 @@ def train(words: Counter[bytes], n_merges: int) -> Iterator[Merge]:
     tokens = [bytes([b]) for b in range(256)]
     texts = [list(word) for word in words]
     weights = list(words.values())
+    n_tokens = sum(n * len(word) for word, n in words.items())
     counts: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)  # pair -> words that may hold it
     for i, text in enumerate(texts):
@@ -68,6 +70,7 @@ def train(words: Counter[bytes], n_merges: int) -> Iterator[Merge]:
         changed: Counter[Pair] = Counter()
         for i in where.pop(pair):
             merged = merge(texts[i], pair, new)
+            n_tokens -= weights[i] * (len(texts[i]) - len(merged))
             for old in zip(texts[i], texts[i][1:]):
                 changed[old] -= weights[i]
             for fresh in zip(merged, merged[1:]):
@@ -81,7 +84,7 @@ def train(words: Counter[bytes], n_merges: int) -> Iterator[Merge]:
                     heapq.heappush(queue, (-counts[other], other))
         counts.pop(pair, None)
         n_merges -= 1
-        yield Merge(pair[0], pair[1], new, -count, tokens[new])
+        yield Merge(pair[0], pair[1], new, -count, tokens[new], n_tokens)
 
 
 def merge(ids: list[int], pair: Pair, new: int) -> list[int]:
