@@ -84,9 +84,9 @@ def tree(text, lane, i):
 @fragment
 def languages():
     with panels.panel(page, "languages", "arithmetic"):
-        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        left, right = st.columns(2)
         with left:
-            measure = controls.segmented(page, "measure", MEASURES, "tokens")
+            measure = controls.select(page, "measure", MEASURES, "tokens")
         with right:
             price = controls.number(page, "price", 0.0, 1000.0, 2.5, 0.1)
         counts = count_languages(known.tokenizers)
@@ -117,7 +117,7 @@ def compounds():
 def training():
     with panels.panel(page, "training", "live"):
         text = controls.text(page, "corpus", most_signs=CORPUS, keep="head")
-        n = controls.slider(page, "n_merges", 20, 400, 120, 20)
+        n = controls.slider(page, "n_merges", 20, 400, 80, 20)
         run = bpe_run.training(page, text, n)
         bpe_run.button(page, run)
         done = len(run.merges)

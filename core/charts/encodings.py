@@ -86,11 +86,11 @@ def compounds_chart(german: str, english: str, tokens: str, language: str = "en"
     base = alt.Chart().encode(y=alt.Y("german:N", sort=None, axis=None))
     x = {"scale": alt.Scale(domain=[0, 11]), "axis": alt.Axis(title=tokens, tickMinStep=1, format="d")}
     tooltip = [alt.Tooltip("german_cut:N", title=german), alt.Tooltip("english_cut:N", title=english)]
-    line = in_role(base, "dropped").mark_rule(strokeWidth=3, opacity=0.6)
-    line = line.encode(x=alt.X("english_tokens:Q", **x), x2="german_tokens:Q")
+    color = role_color(labels={"computed": german, "reused": english})
+    line = base.transform_calculate(role="'dropped'").mark_rule(strokeWidth=3, opacity=0.6)
+    line = line.encode(x=alt.X("english_tokens:Q", **x), x2="german_tokens:Q", color=color)
     one = base.transform_calculate(role="'computed'").mark_circle(size=130, opacity=1)
     two = base.transform_calculate(role="'reused'").mark_circle(size=130, opacity=1)
-    color = role_color(labels={"computed": german, "reused": english})
     written = base.transform_calculate(text="datum.german_cut + '  ·  ' + datum.english_cut")
     written = written.mark_text(align="left", baseline="bottom", dy=-9, fontSize=12, fill="currentColor")
     written = written.encode(x=alt.datum(0), text="text:N")

@@ -16,11 +16,11 @@ _CSS = """
 .frame { font-family: var(--st-font); color: var(--st-text-color); font-size: 0.9rem; }
 .line { min-height: 1.5em; margin-bottom: 8px; font-weight: 600; }
 .scroll { overflow-x: auto; padding: 3px; }
-.tree { display: grid; gap: 2px; grid-auto-columns: minmax(1.7rem, 1fr); grid-auto-rows: 1.75rem; }
+.tree { display: grid; gap: 2px; grid-auto-columns: minmax(1.45rem, 1fr); grid-auto-rows: 1.75rem; }
 .tree button { font: inherit; color: inherit; margin: 0; padding: 0 3px; min-width: 0; overflow: hidden; text-overflow: ellipsis;
   white-space: pre; border: 1px solid var(--st-border-color); border-radius: 5px; cursor: pointer;
   background: color-mix(in srgb, var(--kind) 24%, var(--st-background-color)); }
-.tree button.byte { cursor: default; font-size: 0.8rem; }
+.tree button.byte { cursor: default; font-size: 0.8rem; padding: 0; text-overflow: clip; }
 .tree button.now { background: var(--kind); color: #14171c; font-weight: 700; }
 .tree button.other { opacity: 0.45; }
 .tree button:hover:not(.byte) { border-color: var(--st-text-color); }
@@ -45,7 +45,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const part = name => frame.querySelector("." + name)
   const tree = part("tree"), slider = part("at"), last = data.lines.length - 1
   const stop = () => { clearInterval(own.timer); own.timer = 0 }
-  if (own.tree !== data.tree) {
+  const fresh = own.tree !== data.tree
+  if (fresh) {
     stop()
     own.tree = data.tree
     own.step = data.step
@@ -106,6 +107,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }, 450)
   }
   write()
+  if (fresh) {
+    const cell = [...tree.children].find((_, i) => data.nodes[i].own)
+    part("scroll").scrollLeft = cell.offsetLeft - tree.offsetLeft
+  }
   return stop
 }
 """
@@ -121,7 +126,8 @@ _component = st.components.v2.component("glassbox_merge_steps", html=_HTML, css=
 def merge_steps(page, name: str, nodes: Sequence[Node], own: range, encoding: str) -> None:
     """Draw the nodes of `core.tokenization.merge_tree`; bytes outside `own` belong to other tokens and stand back.
 
-    The step is in the link as `<page>_step`. Texts: `<name>.line`, `.none`, `.start`, `.node`, `.byte`, `.tree` and the
+    At first it stands where the token of `own` is complete. The step is in the link as `<page>_step`.
+    Texts: `<name>.line`, `.none`, `.start`, `.node`, `.byte`, `.tree` and the
     buttons `.back`, `.on`, `.play`, `.step`.
     """
     t, key = page.t, page.key(name)
@@ -130,9 +136,10 @@ def merge_steps(page, name: str, nodes: Sequence[Node], own: range, encoding: st
     url.seed(page, "step", None, lambda raw: _step(raw, len(lines) - 1))
     if st.session_state.setdefault(key + "_tree", tree) != tree:
         st.session_state[key + "_tree"], st.session_state[page.key("step")] = tree, None
+    complete = max(node.step for node in nodes if _inside(node, own))
     chosen = st.session_state[page.key("step")]
-    step = len(lines) - 1 if chosen is None else min(chosen, len(lines) - 1)
-    url.share(page, "step", None if step == len(lines) - 1 else str(step))
+    step = complete if chosen is None else min(chosen, len(lines) - 1)
+    url.share(page, "step", None if step == complete else str(step))
     data = {
         "tree": f"{tree} {own.start}",
         "nodes": [_shown(page, name, node, own) for node in nodes],
@@ -176,9 +183,13 @@ def _shown(page, name: str, node: Node, own: range) -> dict:
         "text": readable(node.token) if node.step else _byte(node.token),
         "step": node.step,
         "height": node.height,
-        "own": own.start <= node.start and node.end <= own.stop,
+        "own": _inside(node, own),
         "title": title,
     }
+
+
+def _inside(node: Node, own: range) -> bool:
+    return own.start <= node.start and node.end <= own.stop
 
 
 def _byte(token: bytes) -> str:
