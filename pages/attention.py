@@ -5,7 +5,6 @@ import streamlit as st
 from core.charts import attention as charts
 from core.charts.distribution import distribution_chart, distribution_data
 from core.decoding import distribution
-from core.measure import kl
 from core.measure.attention_stats import KINDS, THRESHOLDS, head_kind, head_profile, without_first
 from core.measure.head_steps import head_steps
 from core.measure.heads import keys_to_show, logits_without, other_heads
@@ -32,24 +31,12 @@ page = require("attention")
 t, lm = page.t, page.lm
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
-def effect(ids, found, off):
-    """What switching heads off does to the next token, for sentences."""
-    before, after = found.reading.logits, heads.without(lm, ids, off)
-    first, now = int(before.argmax()), int(after.argmax())
-    shares = {"share_before": float(distribution(before)[first]), "share_after": float(distribution(after)[first])}
-    return shares | {"before": lm.tokenizer.label(first), "after": lm.tokenizer.label(now), "kl": float(kl(before, after))}
-
-
 @fragment
 def guess(ids):
     def answer():
         found = heads.read(lm, ids)
         head = heads.opened(page, found)
-        values = effect(ids, found, [head])
+        values = heads.effect(lm, ids, found, [head])
         right = "other" if values["before"] != values["after"] else "hardly" if values["kl"] < HARDLY else "shifts"
         return right, values | {"head": written(head), "n": len(found.all())}
 
@@ -80,13 +67,13 @@ def experiment(ids):
             st.caption(t("gallery.caption"))
     steps(ids, found, head, query)
     ablation(ids, found, head)
-    says |= effect(ids, found, [head]) | {"kind": kind_name(page, found.kind(head)), "n": len(found.all())}
+    says |= heads.effect(lm, ids, found, [head]) | {"kind": kind_name(page, found.kind(head)), "n": len(found.all())}
     panels.takeaway(page, **says)
     panels.myth_fact(page, **says)
 
 
 def draw_map(pattern, tokens, query, alt):
-    label, small = words("map", "query", "key", "weight"), len(tokens) <= charts.MOST_CLICKABLE
+    label, small = t.words("map", "query", "key", "weight"), len(tokens) <= charts.MOST_CLICKABLE
     if small:
         spec, data = charts.map_chart(len(tokens), **label, language=page.language), charts.map_data(pattern, tokens, query)
         draw(page, "map", spec, data, alt, lambda row: heads.look_at(page, "token", int(row["q"])))
@@ -101,7 +88,7 @@ def profile(found, head):
     kind = found.kind(head)
     says = {"head": written(head), "kind": kind_name(page, kind)}
     st.markdown(f"**{t('profile.title', **says)}**  \n{t(f'profile.says.{kind}')}")
-    data = charts.profile_data(found.scores(head), THRESHOLDS, words("measures", *KINDS), kind, page.language)
+    data = charts.profile_data(found.scores(head), THRESHOLDS, t.words("measures", *KINDS), kind, page.language)
     spec = charts.profile_chart(len(data), t.plain("profile.threshold"), page.language)
     draw(page, "profile", spec, data, t.plain("profile.alt", **says))
     st.caption(t("profile.caption"))
@@ -118,8 +105,8 @@ def steps(ids, found, head, query):
         alt = t.plain("steps.alt", step=t.plain(f"stage.options.{stage}"), **says)
         st.markdown(t(f"steps.{stage}.text", **says))
         if stage in ("vectors", "result"):
-            rows = heads.vector_rows(stage, done, query, shown, tokens, words("steps", "query_row", "sum_row"))
-            spec = charts.vectors_chart(len(rows), **words("steps", "dimension", "number"), language=page.language)
+            rows = heads.vector_rows(stage, done, query, shown, tokens, t.words("steps", "query_row", "sum_row"))
+            spec = charts.vectors_chart(len(rows), **t.words("steps", "dimension", "number"), language=page.language)
             draw(page, f"steps_{stage}", spec, charts.vectors_data(rows), alt)
         else:
             data = charts.steps_data(done, shown, tokens, stage, key, page.language)
@@ -134,15 +121,15 @@ def steps(ids, found, head, query):
 def ablation(ids, found, head):
     with panels.panel(page, "ablation", "live"):
         off = switches(page, found, head)
-        says = effect(ids, found, off)
+        says = heads.effect(lm, ids, found, off)
         before, after = distribution(found.reading.logits), distribution(heads.without(lm, ids, off))
         best = (before + after).topk(SHOWN).indices
         data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
-        spec = distribution_chart(SHOWN, **words("ablation", "before", "after", "token"), language=page.language)
+        spec = distribution_chart(SHOWN, **t.words("ablation", "before", "after", "token"), language=page.language)
         draw(page, "ablated", spec, data, t.plain("ablation.alt", n=len(off), **says))
         numbers = {"off_count": len(off), "kl": says["kl"]}
         if controls.toggle(page, "chance") and off:
-            others = [effect(ids, found, other_heads(lm, off, seed))["kl"] for seed in range(DRAWS)]
+            others = [heads.effect(lm, ids, found, other_heads(lm, off, seed))["kl"] for seed in range(DRAWS)]
             numbers["kl_chance"] = sum(others) / DRAWS
         panels.metrics(page, numbers, {"kl": ".3f", "kl_chance": ".3f"})
         st.markdown(t("ablation.same" if says["before"] == says["after"] else "ablation.changed", **says))

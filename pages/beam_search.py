@@ -1,9 +1,7 @@
 """Lab: beam search. The tree of beginnings, greedy beside it, what width costs, and where the likeliest text is a bad one."""
 
 import math
-from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
 from core.charts import beam_tree as charts
@@ -12,9 +10,8 @@ from core.measure.repetition import repeated
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
-from core.ui.live_slider import live_slider, selector
-from core.ui.searches import ends, searched, winner, written
-from core.ui.token_strip import candidates, token_strip
+from core.ui.live_slider import selector, stepped_slider
+from core.ui.searches import cache_sizes, compared, ends, hypothesis_table, marked_strip, searched, winner, written
 from core.ui.wide import draw_wide
 
 MOST_STEPS, STEPS, LONG = 20, 8, 60  # tokens in the tree, at most and at first; tokens of the long texts
@@ -27,7 +24,7 @@ PRESETS = {
 }
 
 page = require("beam_search")
-t, lm, state = page.t, page.lm, st.session_state
+t, lm = page.t, page.lm
 
 
 def waiting(place, steps):
@@ -72,50 +69,23 @@ def experiment(prompt):
             degenerate(prompt, width)
 
 
-def compared(greedy, beam):
-    return {"greedy": greedy.logprob, "beam": beam.logprob, "times": math.exp(beam.logprob - greedy.logprob)}
-
-
 def grown(tree, greedy, penalty, pruned):
     last = charts.last_step(tree)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        buttons = st.container(horizontal=True, width="content")
-        with st.container(width=420):
-            now = min(int(live_slider(page, "shown", 1, last, MOST_STEPS, 1)), last)
-        with buttons:
-            go("back", ":material/chevron_left:", now - 1, disabled=now <= 1)
-            go("on", ":material/chevron_right:", now + 1, disabled=now >= last)
+    now = stepped_slider(page, "shown", last, MOST_STEPS, "tree")
     heights = charts.layout(tree, pruned)
     data = charts.beam_tree_data(tree, heights, now, lm.tokenizer.label, greedy.tokens, penalty, t.plain("tree.root"))
     nodes = data[data["kind"] == "node"]
     leads = nodes[(nodes["state"] == "leads") & (nodes["step"] <= now)].iloc[-1]
-    words = {name: t.plain(f"tree.{name}") for name in ("leads", "alive", "dropped", "step", "token", "share", "logprob", "total", "text")}
+    words = t.words("tree", "leads", "alive", "dropped", "step", "token", "share", "logprob", "total", "text")
     spec = charts.beam_tree_chart(last, charts.lines(heights), language=page.language, follow=selector(page, "shown"), **words)
     draw_wide(page, "tree", spec, data, alt=t.plain("tree.alt", step=now, text=leads["text"], total=leads["total"]))
     st.caption(t("tree.now", step=now, text=leads["text"].strip(), total=leads["total"], share=math.exp(leads["total"])))
     panels.download(page, "tree", lambda: nodes.drop(columns=["kind", "label", "point", "now"]))
 
 
-def go(name, icon, step, disabled):
-    def clicked():
-        state[page.key("shown")] = float(step)
-
-    st.button(t(f"tree.{name}"), key=page.key(name), icon=icon, on_click=clicked, disabled=disabled)
-
-
 def hypotheses(tree):
-    label = lm.tokenizer.labels
-    rows = [("".join(label(h.ids)).replace("␣", " ").strip(), len(h.ids), round(h.logprob, 3), round(h.score, 3)) for h in tree.hypotheses]
     with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):
-        panels.table(page, "hypotheses", pd.DataFrame(rows, columns=["text", "tokens", "logprob", "score"]))
-
-
-def strip(name, text, title, marks, notes=True):
-    """A text as tokens under its title, `marks` framed."""
-    st.markdown(f"**{title}**")
-    tokens = candidates(page, lm.tokenizer.labels(text.tokens), text.shares)
-    tokens = [replace(token, state="marked" if mark else "", note=token.note if notes else "") for token, mark in zip(tokens, marks)]
-    token_strip(page, name, tokens, title)
+        panels.table(page, "hypotheses", hypothesis_table(tree, lm.tokenizer))
 
 
 def beside(greedy, beam):
@@ -123,7 +93,8 @@ def beside(greedy, beam):
     with panels.panel(page, "beside", "live"):
         for name, text in (("greedy", greedy), ("beam", beam)):
             n = len(text.tokens)
-            strip(name, text, t.plain(f"beside.{name}", logprob=text.logprob, each=text.logprob / n, n=n), [i == part for i in range(n)])
+            title = t.plain(f"beside.{name}", logprob=text.logprob, each=text.logprob / n, n=n)
+            marked_strip(page, name, text, title, [i == part for i in range(n)])
         if part is None:
             st.caption(t("beside.same"))
         else:
@@ -133,11 +104,10 @@ def beside(greedy, beam):
 
 def cost(tree, greedy, prompt, width):
     held = live.read(lm, prompt).cache.bytes_held
-    own, each = tree.cache_bytes - held, held // len(prompt)
-    rows = [("greedy", held, each * (len(greedy.tokens) - 1)), ("shared", held, own), ("copied", width * held, own)]
+    rows = cache_sizes(tree, greedy, held, len(prompt), width)
     with panels.panel(page, "cost", "live"):
         passes = {"passes": tree.forward_passes, "greedy_passes": len(greedy.tokens)}
-        values = passes | {"held": tree.cache_bytes / 1000, "copied": (own + width * held) / 1000}
+        values = passes | {"held": tree.cache_bytes / 1000, "copied": sum(rows[-1][1:]) / 1000}
         panels.metrics(page, values, {"passes": ",d", "greedy_passes": ",d", "held": ",.0f", "copied": ",.0f"})
         data = charts.cost_data([(t.plain(f"cost.{name}", width=width), *sizes) for name, *sizes in rows])
         spec = charts.cost_chart(3, t.plain("cost.prompt"), t.plain("cost.own"), t.plain("cost.axis"), page.language)
@@ -156,7 +126,7 @@ def degenerate(prompt, width):
     again = {name: repeated(text.tokens) for name, text in texts.items()}
     for column, (name, text) in zip(st.columns(2, gap="large"), texts.items()):
         with column:
-            strip(f"long_{name}", text, words[name], again[name].marks, notes=False)
+            marked_strip(page, f"long_{name}", text, words[name], again[name].marks, notes=False)
             st.caption(t("degenerate.measured", again=again[name].mean, mean=sum(text.shares) / len(text.shares), logprob=text.logprob))
     data = charts.likelihood_data([(name, lm.tokenizer.labels(text.tokens), text.shares) for name, text in texts.items()])
     alt = t.plain("degenerate.alt", **{name: repetition.mean for name, repetition in again.items()})

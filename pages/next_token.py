@@ -6,7 +6,7 @@ from core.charts.distribution import distribution_chart, distribution_data, scor
 from core.decoding import distribution, entropy_bits
 from core.decoding.sweep import sweep
 from core.ui import controls, live, panels
-from core.ui.appended import appended, set_appended
+from core.ui.appended import append_button, appended, set_appended
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
 from core.ui.live_slider import live_slider, selector
@@ -81,7 +81,7 @@ def bars(reading, data, added, temperature, filters):
     shares, bits, kept = sweep(reading.logits, TEMPERATURES, data["id"].tolist(), **filters)
     lines = [t.plain("next.line", bits=float(b), kept=int(k)) for b, k in zip(bits, kept)]
     swept = sweep_data(data, TEMPERATURES, shares, lines, temperature)
-    words = {name: t.plain(f"next.{name}") for name in ("before", "after", "token")}
+    words = t.words("next", "before", "after", "token")
     spec = distribution_chart(SHOWN, **words, language=page.language, follow=selector(page, "temperature"))
     top = data.iloc[0]
     alt = t.plain("next.alt", token=top["token"], before=float(top["before"]), after=float(top["after"]))
@@ -119,12 +119,7 @@ def tokens(reading, added, data):
 
 
 def button(name, icon, kept, then_write=0, primary=False, disabled=False):
-    def clicked():
-        set_appended(page, kept)
-        state[LEFT] = then_write
-
-    kind = "primary" if primary else "secondary"
-    st.button(t(f"text.{name}"), key=page.key(name), icon=icon, type=kind, on_click=clicked, disabled=disabled)
+    append_button(page, name, icon, kept, lambda: state.update({LEFT: then_write}), primary, disabled)
 
 
 def scores(logits, data, temperature):

@@ -7,16 +7,15 @@ from core.charts.distribution import distribution_chart, distribution_data
 from core.costs import gpus, models
 from core.decoding import distribution
 from core.measure import kl
-from core.measure.weight_drift import agreement, shared_start
-from core.quantization import FORMATS, GRANULARITIES, matrix, quantize
+from core.measure.weight_drift import agreement
+from core.quantization import FORMATS, matrix, quantize
 from core.quantization.formats import encode_float
 from core.quantization.histogram import level_histogram
-from core.quantization.sizes import count, matrix_shapes, stored_size
+from core.quantization.sizes import stored_size
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
-from core.ui.quantized import Stored, compared_strips, perplexity_of, scores, small_model, written
-from core.ui.token_strip import token_strip
+from core.ui.quantized import Stored, format_names, price_chart, scores, size_chart, small_model, stored_controls, written_beside
 
 WRITTEN, SHOWN = 32, 8  # tokens each model writes; next tokens in the chart
 GPUS = ("RTX 4090", "H100 SXM", "H200 SXM")
@@ -31,7 +30,7 @@ PRESETS = {
 
 page = require("quantization")
 t, lm, state = page.t, page.lm, st.session_state
-names = {name: t.plain(f"format.options.{name}") for name in FORMATS}
+names = format_names(page)
 heldout = lm.tokenizer.encode(t.plain("heldout.text").strip())
 
 
@@ -48,29 +47,19 @@ def guess():
 
 @fragment
 def experiment(prompt):
-    stored = settings()
+    stored = stored_controls(page)
     comb(stored)
     with st.spinner(t("working"), show_time=True):
         small = small_model(lm, stored)
     by_layer(small.report)
     says(prompt, small)
     before, after, compared = price_of(stored, small, prompt)
-    sizes("bytes", stored, lm.config, "MB")
-    sizes("seventy", stored, models()["Llama-3-70B"], "GB", [gpus()[name].memory_gb for name in GPUS])
-    bits = small.bits_per_weight
-    panels.takeaway(page, bits=bits, times=32 / bits, before=before.perplexity, after=after.perplexity)
+    with panels.panel(page, "bytes", "arithmetic"):
+        size_chart(page, "bytes", stored, lm.config, "MB")
+    seventy(stored)
+    panels.takeaway(page, bits=small.bits_per_weight, times=32 / small.bits_per_weight, before=before.perplexity, after=after.perplexity)
     if compared:  # last, because it takes seconds
-        compare(*compared, stored)
-
-
-def settings():
-    name = controls.segmented(page, "format", list(FORMATS), "int4")
-    if not FORMATS[name].scaled:
-        return Stored(name)
-    with st.container(horizontal=True, gap="large"):
-        granularity = controls.segmented(page, "granularity", GRANULARITIES, "channel")
-        group_size = controls.segmented(page, "group_size", [32, 64, 128], 32) if granularity == "group" else None
-    return Stored.of(name, granularity, group_size)
+        price_chart(page, *compared, stored)
 
 
 def show(name, spec, data, alt, on_pick=None):
@@ -79,7 +68,7 @@ def show(name, spec, data, alt, on_pick=None):
 
 
 def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys} | {"language": page.language}
+    return t.words(group, *keys) | {"language": page.language}
 
 
 def comb(stored):
@@ -126,12 +115,7 @@ def says(prompt, small):
         data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
         alt = t.plain("says.alt", token=lm.tokenizer.label(first), before=float(before[first]), after=float(after[first]))
         show("next", distribution_chart(SHOWN, **words("says", "before", "after", "token")), data, alt)
-        texts = written(lm, prompt, WRITTEN), written(small.lm, prompt, WRITTEN)
-        for word, column, strip in zip(("before", "after"), st.columns(2, gap="large"), compared_strips(page, *texts)):
-            with column:
-                st.markdown(f"**{t(f'says.{word}')}**")
-                token_strip(page, f"written_{word}", strip, t.plain(f"says.{word}"))
-        same = t.plain("same.value", n=shared_start(*texts), all=len(texts[0]))
+        same = written_beside(page, prompt, small, WRITTEN)
         panels.metrics(page, {"kl": float(kl(*logits)), "same": same}, {"kl": ".4f"})
 
 
@@ -148,30 +132,10 @@ def price_of(stored, small, prompt):
     return before, after, compared
 
 
-def compare(place, below, ids, stored):
-    """All formats, drawn one by one as they are measured; any click in between stops it."""
-    ways = {name: Stored.of(name, *stored.arguments[1:]) for name in FORMATS}
-    shapes, measured = matrix_shapes(lm.config), {}
-    bits = {name: stored_size(shapes, *way.arguments).total * 8 / count(shapes) for name, way in ways.items()}
-    for name, way in ways.items():
-        measured[name] = perplexity_of(lm, way, ids)
-        data = charts.price_data(names, bits, measured, stored.format, page.language)
-        worst = data.loc[data["change"].idxmax()]
-        with place:
-            spec = charts.price_chart(len(FORMATS), **words("price", "perplexity", "change"))
-            draw(page, f"price_{name}", spec, data, t.plain("price.alt", worst=worst["change"], format=worst["name"]))
-    with below:
-        panels.download(page, "price", lambda: data)
-
-
-def sizes(panel, stored, config, unit, ceilings=()):
-    with panels.panel(page, panel, "arithmetic"):
-        shapes = matrix_shapes(config)
-        held = {name: stored_size(shapes, name, *stored.arguments[1:]) for name in FORMATS}
-        data = charts.bytes_data(held, names, count(shapes), stored.format, unit, page.language)
-        chosen = data["total"][data["chosen"]].iloc[0]
-        alt = t.plain("bytes.alt", format=names[stored.format], total=chosen, first=data["total"].iloc[0], unit=unit)
-        show(panel, charts.bytes_chart(len(FORMATS), unit, tuple(ceilings), **words("bytes", "codes", "scales")), data, alt)
+def seventy(stored):
+    with panels.panel(page, "seventy", "arithmetic"):
+        size_chart(page, "seventy", stored, models()["Llama-3-70B"], "GB", tuple(gpus()[name].memory_gb for name in GPUS))
+        panels.table(page, "real", charts.seventy_data(t.words("real.names", *charts.REAL_FORMATS)))
 
 
 above = st.container()

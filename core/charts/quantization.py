@@ -5,12 +5,15 @@ import math
 import altair as alt
 import pandas as pd
 
+from core import costs
 from core.charts.theme import finish, in_role, role_color, spec
 from core.quantization.histogram import LevelHistogram
 from core.quantization.model import MatrixReport
 from core.quantization.sizes import Size
 
 PARTS = ("q", "k", "v", "o", "gate", "up", "down")
+# Of core.costs.BITS: numbers that need no scales, and formats as files store them, scales included.
+REAL_FORMATS = ("fp32", "fp16", "fp8_e4m3", "int8", "q8_0", "int4", "nf4", "q4_0", "nf4_double")
 FEW = 16  # up to so many levels each tooth gets a head
 WORST = 0.8  # relative error at the end of the colour scale
 ROW = 27  # pixels a bar
@@ -189,3 +192,10 @@ def _label(name: str, bits: float, language: str) -> str:
 def _local(text: str, language: str) -> str:
     """Number signs of the language in a text without other dots and commas."""
     return text.translate(str.maketrans(",.", ".,")).replace("%", "\u202f%") if language == "de" else text
+
+
+def seventy_data(names: dict[str, str]) -> pd.DataFrame:
+    """What 70 billion weights take: format, bits a weight, GB for 70.0 billion, GB for Llama 3 70B. `names` of REAL_FORMATS."""
+    llama = costs.models()["Llama-3-70B"]
+    rows = [(names[f], costs.BITS[f], costs.weight_bytes(70e9, f) / 1e9, costs.weight_bytes(llama, f) / 1e9) for f in REAL_FORMATS]
+    return pd.DataFrame(rows, columns=["format", "bits", "nominal", "llama"]).round(2)

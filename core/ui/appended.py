@@ -1,6 +1,6 @@
 """Tokens a viewer added behind the prompt, kept as token ids: text would be cut into other tokens again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -23,6 +23,17 @@ def appended(page, prompt: Sequence[int], name: str = "added") -> list[int]:
 def set_appended(page, tokens: Sequence[int], name: str = "added") -> None:
     """Replace the added tokens; call it in a callback."""
     st.session_state[page.key(name)] = [int(token) for token in tokens]
+
+
+def append_button(page, name: str, icon: str, tokens: Sequence[int], then: Callable[[], None], primary=False, disabled=False) -> None:
+    """A button (text `text.<name>`) that replaces the added tokens; `then()` runs after that, before the rerun."""
+
+    def clicked():
+        set_appended(page, tokens)
+        then()
+
+    kind = "primary" if primary else "secondary"
+    st.button(page.t(f"text.{name}"), key=page.key(name), icon=icon, type=kind, on_click=clicked, disabled=disabled)
 
 
 def _token(part: str, vocab: int) -> int:

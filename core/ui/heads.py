@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from core.charts.attention import montage_png
+from core.decoding import distribution
+from core.measure import kl
 from core.measure.attention_stats import KINDS, HeadProfile, head_kind, head_profile, without_first
 from core.measure.head_steps import HeadSteps
 from core.measure.heads import HeadsReading, logits_without, read_heads, small_maps
@@ -90,6 +92,14 @@ def _pictures(_lm, name: str, ids: tuple[int, ...], hide_first: bool) -> bytes:
 @st.cache_data(max_entries=128, show_spinner=False)
 def _without(_lm, name: str, ids: tuple[int, ...], off: tuple[Head, ...]) -> np.ndarray:
     return logits_without(_lm, ids, off).numpy()
+
+
+def effect(lm, ids, heads: Heads, off) -> dict[str, str | float]:
+    """What switching the heads `off` does to the next token, for sentences: before, after, their shares of it, kl in nats."""
+    before, after = heads.reading.logits, without(lm, ids, off)
+    first, now = int(before.argmax()), int(after.argmax())
+    shares = {"share_before": float(distribution(before)[first]), "share_after": float(distribution(after)[first])}
+    return shares | {"before": lm.tokenizer.label(first), "after": lm.tokenizer.label(now), "kl": float(kl(before, after))}
 
 
 def written(head: Head) -> str:

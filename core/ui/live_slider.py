@@ -117,6 +117,25 @@ def live_slider(page, name: str, low: float, high: float, default: float, step: 
     return value
 
 
+def stepped_slider(page, name: str, last: int, default: int, words: str) -> int:
+    """A live slider from 1 to `last` with buttons for one step back and on (texts `<words>.back`, `<words>.on`)."""
+
+    def button(kind: str, icon: str, to: int):
+        def clicked():
+            st.session_state[page.key(name)] = float(to)
+
+        st.button(page.t(f"{words}.{kind}"), key=page.key(kind), icon=icon, on_click=clicked, disabled=not 1 <= to <= last)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        buttons = st.container(horizontal=True, width="content")
+        with st.container(width=420):
+            now = min(int(live_slider(page, name, 1, last, default, 1)), last)
+        with buttons:
+            button("back", ":material/chevron_left:", now - 1)
+            button("on", ":material/chevron_right:", now + 1)
+    return now
+
+
 def selector(page, name: str) -> str:
     """CSS selector of what carries the slider's value, for a chart that follows it."""
     return f"#glassbox_{page.key(name)}"

@@ -1,15 +1,19 @@
 """Quantized models for the pages: made once for all viewers, two kept at a time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import streamlit as st
 
+from core.charts import quantization as charts
 from core.decoding import generate
-from core.measure.weight_drift import Scores, changed_tokens, score
+from core.measure.weight_drift import Scores, changed_tokens, score, shared_start
 from core.models.language_model import LanguageModel
-from core.quantization import FORMATS, MatrixReport, quantize_model, report, unpacked_model
-from core.ui import live
-from core.ui.token_strip import Token
+from core.quantization import FORMATS, GRANULARITIES, MatrixReport, quantize_model, report, unpacked_model
+from core.quantization.sizes import count, matrix_shapes, stored_size
+from core.ui import controls, live, panels
+from core.ui.charts import draw
+from core.ui.token_strip import Token, token_strip
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,17 @@ class Stored:
     def arguments(self) -> tuple[str, str, int]:
         """For `quantize` and its kin."""
         return self.format, self.granularity or "channel", self.group_size or 64
+
+
+def stored_controls(page) -> Stored:
+    """Format, and where it has scales, how many weights share one."""
+    name = controls.segmented(page, "format", list(FORMATS), "int4")
+    if not FORMATS[name].scaled:
+        return Stored(name)
+    with st.container(horizontal=True, gap="large"):
+        granularity = controls.segmented(page, "granularity", GRANULARITIES, "channel")
+        group_size = controls.segmented(page, "group_size", [32, 64, 128], 32) if granularity == "group" else None
+    return Stored.of(name, granularity, group_size)
 
 
 @dataclass(frozen=True)
@@ -88,9 +103,58 @@ def _perplexity_of(_lm: LanguageModel, name: str, stored: Stored, key: str, _ids
     return scores(small_model(_lm, stored).lm, _ids).perplexity
 
 
+def size_chart(page, name: str, stored: Stored, config, unit: str, ceilings: tuple[float, ...] = ()) -> None:
+    """What the matrices of `config` take in every format, scales counted; `ceilings` are drawn as lines, in `unit`."""
+    t, names, shapes = page.t, format_names(page), matrix_shapes(config)
+    held = {format: stored_size(shapes, format, *stored.arguments[1:]) for format in FORMATS}
+    data = charts.bytes_data(held, names, count(shapes), stored.format, unit, page.language)
+    chosen = data["total"][data["chosen"]].iloc[0]
+    spec = charts.bytes_chart(len(FORMATS), unit, ceilings, **t.words("bytes", "codes", "scales"), language=page.language)
+    draw(page, name, spec, data, t.plain("bytes.alt", format=names[stored.format], total=chosen, first=data["total"].iloc[0], unit=unit))
+    panels.download(page, name, lambda: data)
+
+
+def price_chart(page, place, below, ids, stored: Stored) -> None:
+    """Perplexity of all formats, drawn one by one as they are measured; any click in between stops it."""
+    for bits, measured in perplexities(page.lm, stored, ids):
+        data = charts.price_data(format_names(page), bits, measured, stored.format, page.language)
+        worst = data.loc[data["change"].idxmax()]
+        with place:
+            spec = charts.price_chart(len(FORMATS), **page.t.words("price", "perplexity", "change"), language=page.language)
+            alt = page.t.plain("price.alt", worst=worst["change"], format=worst["name"])
+            draw(page, f"price_{len(measured)}", spec, data, alt)
+    with below:
+        panels.download(page, "price", lambda: data)
+
+
+def format_names(page) -> dict[str, str]:
+    """What the formats are called."""
+    return page.t.words("format.options", *FORMATS)
+
+
+def perplexities(lm: LanguageModel, stored: Stored, ids) -> Iterator[tuple[dict[str, float], dict[str, float]]]:
+    """Every format with the scales of `stored`, one by one: bits a weight of all, perplexity of those measured so far."""
+    ways = {name: Stored.of(name, *stored.arguments[1:]) for name in FORMATS}
+    shapes, measured = matrix_shapes(lm.config), {}
+    bits = {name: stored_size(shapes, *way.arguments).total * 8 / count(shapes) for name, way in ways.items()}
+    for name, way in ways.items():
+        measured[name] = perplexity_of(lm, way, ids)
+        yield bits, dict(measured)
+
+
 def _key(ids) -> str:
     """Token ids as one string: Streamlit looks at a list's numbers one by one."""
     return " ".join(map(str, ids))
+
+
+def written_beside(page, prompt, small: Small, n: int) -> str:
+    """Both models' continuations of `n` tokens side by side; returns how many tokens they share from the start, in words."""
+    texts = written(page.lm, prompt, n), written(small.lm, prompt, n)
+    for word, column, strip in zip(("before", "after"), st.columns(2, gap="large"), compared_strips(page, *texts)):
+        with column:
+            st.markdown(f"**{page.t(f'says.{word}')}**")
+            token_strip(page, f"written_{word}", strip, page.t.plain(f"says.{word}"))
+    return page.t.plain("same.value", n=shared_start(*texts), all=len(texts[0]))
 
 
 def compared_strips(page, before: list[int], after: list[int]) -> tuple[list[Token], list[Token]]:

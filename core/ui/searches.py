@@ -1,15 +1,19 @@
 """Beam searches and written texts for the pages: step by step, so that a wait moves, and kept for whoever asks next."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+
+import pandas as pd
+import streamlit as st
 
 from core.decoding import BeamTree, beam_steps, generate
 from core.models.language_model import LanguageModel
 from core.tokenizers import Tokenizer
 from core.ui import live
 from core.ui.kept import Kept
+from core.ui.token_strip import candidates, token_strip
 
 _results = Kept(96)  # over all viewers; the largest tree takes about 300 kB
 
@@ -38,6 +42,34 @@ def winner(tree: BeamTree) -> Written:
     """The best text of a search, with each token's own probability."""
     best = tree.hypotheses[0]
     return Written(best.ids, tuple(tree.nodes[index].logprob for index in tree.branch(best.node)))
+
+
+def compared(greedy: Written, beam: Written) -> dict[str, float]:
+    """Both texts' log-probabilities, and how many times likelier the second is."""
+    return {"greedy": greedy.logprob, "beam": beam.logprob, "times": math.exp(beam.logprob - greedy.logprob)}
+
+
+def hypothesis_table(tree: BeamTree, tokenizer: Tokenizer) -> pd.DataFrame:
+    """The finished beginnings, best first: text, tokens, logprob, score."""
+    rows = [
+        ("".join(tokenizer.labels(h.ids)).replace("␣", " ").strip(), len(h.ids), round(h.logprob, 3), round(h.score, 3))
+        for h in tree.hypotheses
+    ]
+    return pd.DataFrame(rows, columns=["text", "tokens", "logprob", "score"])
+
+
+def marked_strip(page, name: str, text: Written, title: str, marks: Sequence[bool], notes: bool = True) -> None:
+    """A text as tokens under its title, `marks` framed; `notes` writes each token's probability below it."""
+    st.markdown(f"**{title}**")
+    tokens = candidates(page, page.lm.tokenizer.labels(text.tokens), text.shares)
+    tokens = [replace(token, state="marked" if mark else "", note=token.note if notes else "") for token, mark in zip(tokens, marks)]
+    token_strip(page, name, tokens, title)
+
+
+def cache_sizes(tree: BeamTree, greedy: Written, prompt_bytes: int, n_prompt: int, width: int) -> list[tuple[str, int, int]]:
+    """What the caches take: (way, bytes of the prompt, bytes of what was written) for greedy, one shared prompt, one copy a beam."""
+    own, each = tree.cache_bytes - prompt_bytes, prompt_bytes // n_prompt
+    return [("greedy", prompt_bytes, each * (len(greedy.tokens) - 1)), ("shared", prompt_bytes, own), ("copied", width * prompt_bytes, own)]
 
 
 @cache

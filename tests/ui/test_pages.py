@@ -92,6 +92,11 @@ def test_only_the_ui_knows_streamlit_and_pages_know_no_torch():
         assert not any(name.split(".")[0] in ("torch", "altair", "plotly") for name in _imports(file)), file
 
 
+def test_pages_are_short():
+    """What a page computes and draws stands in core, where it can be read and tested."""
+    assert not {file.stem: n for file in (ROOT / "pages").glob("*.py") if (n := len(file.read_text("utf-8").splitlines())) > 150}
+
+
 def test_pages_say_nothing_in_words_of_their_own():
     for file in (ROOT / "pages").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

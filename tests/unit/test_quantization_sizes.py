@@ -154,3 +154,15 @@ def test_changed_tokens():
 def test_matrix_by_its_short_name(tiny):
     for part, module in (("q", "attn.q"), ("o", "attn.o"), ("gate", "mlp.gate"), ("down", "mlp.down")):
         assert matrix(tiny, 1, part) is tiny.network.get_submodule(f"blocks.1.{module}")
+
+
+def test_the_table_of_seventy_billion_weights():
+    """The rule of thumb (280, 140, 70, 35 GB), and what files with scales need: 8.5, 4.5 and 4.127 bits a weight."""
+    from core.charts.quantization import REAL_FORMATS, seventy_data
+
+    table = seventy_data({name: name for name in REAL_FORMATS}).set_index("format")
+    assert table["nominal"].to_dict() == pytest.approx(
+        {"fp32": 280, "fp16": 140, "fp8_e4m3": 70, "int8": 70, "q8_0": 74.375, "int4": 35, "nf4": 39.375, "q4_0": 39.375, "nf4_double": 36.11},
+        abs=0.006,
+    )
+    assert table["llama"]["fp16"] == pytest.approx(141.1, abs=0.05)
