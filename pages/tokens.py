@@ -26,7 +26,7 @@ PRESETS = {
     "compound": {},
     "bytes": {"under": "bytes"},
     "numbers": {},
-    "odd": {},
+    "odd": {"chosen": (1, 2)},  # the third token of the second row
     "spaces": {},
 }
 

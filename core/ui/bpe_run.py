@@ -58,7 +58,7 @@ def training(page, text: str, n_merges: int) -> Training:
     """The viewer's training: the one being watched or stopped, else a finished one of this text and number of merges."""
     key = page.key("training")
     run = st.session_state.get(key)
-    if run is None or page.entered or (run.text, run.n_merges) != (text, n_merges):
+    if run is None or (run.text, run.n_merges) != (text, n_merges):
         run = st.session_state[key] = start(text, n_merges, going=False)
         run.go_on(n_merges)
     elif run.going:

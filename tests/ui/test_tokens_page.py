@@ -157,3 +157,19 @@ def test_any_text_can_be_trained_on(open_page):
     for text in ("", "a", "a" * 100_001, "😀👩‍👩‍👧 \x00", "<script>", "x y z"):
         at.text_area(key="tokens_corpus").set_value(text).run()
         assert not at.exception and not at.error, (text[:20], said(at))
+
+
+def test_a_watched_training_goes_on_run_by_run(monkeypatch):
+    from types import SimpleNamespace
+
+    from core.ui import bpe_run
+
+    page = SimpleNamespace(key=lambda name: name)
+    text = Texts("tokens", "de").plain("corpus.default")
+    state = {"training": bpe_run.start(text, 40, going=True)}
+    monkeypatch.setattr(bpe_run.st, "session_state", state)
+    seen = []
+    while state["training"].going:
+        seen.append(len(bpe_run.training(page, text, 40).merges))
+    assert seen[0] == 1 and seen == sorted(set(seen)) and len(seen) > 10
+    assert len(bpe_run.training(page, text, 40).merges) == seen[-1]

@@ -1,5 +1,6 @@
 """Merges step by step against tiktoken, lanes against counting by hand, and what languages cost."""
 
+import tomllib
 from functools import cache
 
 import pytest
@@ -150,3 +151,13 @@ def test_a_training_says_how_long_the_text_is_after_each_merge():
     for step in train(words, 30):
         ids = {word: merge(one, (step.left, step.right), step.new) for word, one in ids.items()}
         assert step.n_tokens == sum(len(ids[word]) * n for word, n in words.items())
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_the_preset_says_about_compounds_holds_in_every_encoding(language):
+    file = MODELS.parent / "texts" / language / "tokens.toml"
+    compound, english = "Donaudampfschifffahrtsgesellschaft", ("the", "Danube", "steam", "shipping", "company", "looks", "captain")
+    assert compound in tomllib.loads(file.read_text("utf-8"))["presets"]["compound"]["prompt"]
+    for tokenizer in here().values():
+        assert len(tokenizer.encode(" " + compound)) >= 8
+        assert all(len(tokenizer.encode(" " + word)) <= 2 for word in english)
