@@ -1,5 +1,7 @@
 """How pictures and captions are compared, and what training minimises."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,3 +21,8 @@ def contrastive_loss(pictures: Tensor, captions: Tensor, scale: Tensor | float) 
     logits = scale * similarity(pictures, captions)  # (B, B); the diagonal holds the right pairs
     right = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+
+
+def blind_loss(n: int) -> float:
+    """The loss of pointing at one of n captions without looking: ln n, in nats."""
+    return math.log(n)

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,9 +44,9 @@ class ShapesPair:
         return self.network.embed_captions(ids)
 
     @torch.inference_mode()
-    def embed_pictures(self, pictures: np.ndarray) -> Tensor:
-        """Pictures (n, 32, 32, 3), uint8 -> unit vectors (n, E)."""
-        return self.network.embed_pictures(torch.from_numpy(np.ascontiguousarray(pictures)))
+    def embed_pictures(self, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
+        """n pictures (32, 32, 3), uint8 -> unit vectors (n, E)."""
+        return self.network.embed_pictures(torch.from_numpy(np.stack(list(pictures))))
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """Pictures of one drawn thing: its shape, colour, size and place."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -10,7 +10,8 @@ SIDE = 32  # pixels
 FINE = 2  # each pixel is the mean of FINE x FINE points, so that edges are smooth
 SHAPES = ("circle", "square", "triangle", "star", "cross", "diamond")
 COLOURS = {
-    "red": (214, 40, 40), "yellow": (244, 196, 20), "green": (44, 150, 70), "blue": (40, 90, 200), "violet": (130, 60, 170), "black": (30, 30, 34),
+    "red": (214, 40, 40), "yellow": (244, 196, 20), "green": (44, 150, 70),
+    "blue": (40, 90, 200), "violet": (130, 60, 170), "black": (30, 30, 34),
 }  # fmt: skip
 SIZES = {"small": 0.12, "large": 0.23}  # half the width, as a share of the picture's side
 PLACES = tuple(f"{y}_{x}" for y, x in product(("top", "middle", "bottom"), ("left", "centre", "right")))
@@ -33,8 +34,22 @@ def scenes() -> Iterator[Scene]:
 
 def held_out(scene: Scene) -> bool:
     """Whether training never sees this combination: one in nine, every shape, colour, size and place among them."""
-    numbers = [list(names).index(name) for names, name in zip((SHAPES, COLOURS, SIZES, PLACES), (scene.shape, scene.colour, scene.size, scene.place))]
-    return (numbers[0] + 2 * numbers[1] + 4 * numbers[2] + 5 * numbers[3]) % 9 == 0
+    shape, colour = SHAPES.index(scene.shape), list(COLOURS).index(scene.colour)
+    size, place = list(SIZES).index(scene.size), PLACES.index(scene.place)
+    return (shape + 2 * colour + 4 * size + 5 * place) % 9 == 0
+
+
+def neighbours(scene: Scene) -> list[Scene]:
+    """The scene itself, four that differ in one thing each (shape, colour, size, place), and one that differs in all."""
+    shape, colour, size = _other(SHAPES, scene.shape), _other(COLOURS, scene.colour, 3), _other(SIZES, scene.size)
+    place = PLACES[0] if scene.place == "middle_centre" else PLACES[-1 - PLACES.index(scene.place)]  # the opposite one
+    one_off = [replace(scene, shape=shape), replace(scene, colour=colour), replace(scene, size=size), replace(scene, place=place)]
+    return [scene, *one_off, Scene(_other(SHAPES, shape), _other(COLOURS, colour, 2), size, place)]
+
+
+def _other(names: Iterable[str], now: str, step: int = 1) -> str:
+    names = list(names)
+    return names[(names.index(now) + step) % len(names)]
 
 
 def draw(shown: Sequence[Scene], rng: np.random.Generator | None = None) -> np.ndarray:
