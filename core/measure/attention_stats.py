@@ -11,7 +11,7 @@ from core.models.trace import trace
 KINDS = ("previous", "first", "induction", "same", "local", "diffuse")
 LOCAL = 4  # tokens that count as near
 # From which score on a head is called so; the more specific names come first.
-THRESHOLDS = {"previous": 0.35, "induction": 0.3, "same": 0.35, "first": 0.35, "local": 0.65, "diffuse": 0.7}
+THRESHOLDS = {"previous": 0.35, "induction": 0.3, "same": 0.35, "first": 0.35, "local": 0.65, "diffuse": 0.5}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class HeadProfile:
     induction: Tensor  # mean weight on tokens that followed an earlier copy of the query token, where there is one
     same: Tensor  # mean weight on earlier copies of the query token, where there is one
     local: Tensor  # mean weight on the last LOCAL tokens, itself included, from token LOCAL + 2 on
-    diffuse: Tensor  # mean entropy of the rows over its largest possible value, from the third token on
+    diffuse: Tensor  # tokens it effectively looks at (exp of a row's entropy) over those there are, all rows from the third together
 
 
 def head_profile(pattern: Tensor, ids) -> HeadProfile:
@@ -43,14 +43,14 @@ def head_profile(pattern: Tensor, ids) -> HeadProfile:
     after_copy[:, 1:] = copies[:, :-1]
     after_copy &= earlier
     near = (query - key < LOCAL) & (key <= query)
-    entropy = torch.special.entr(pattern).sum(-1) / torch.arange(1, T + 1).clamp(min=2).log()  # (H, T)
+    looked_at = torch.special.entr(pattern).sum(-1).exp()  # (H, T): 1 = a single token, t = all t evenly
     return HeadProfile(
         previous=_mean_weight(pattern, key == query - 1, query[:, 0] >= 1),
         first=_mean_weight(pattern, (key == 0) & (query >= 0), query[:, 0] >= 2),
         induction=_mean_weight(pattern, after_copy, after_copy.any(-1)),
         same=_mean_weight(pattern, copies, copies.any(-1)),
         local=_mean_weight(pattern, near, query[:, 0] > LOCAL),
-        diffuse=entropy[:, 2:].mean(-1) if T > 2 else torch.zeros(H),
+        diffuse=looked_at[:, 2:].sum(-1) / torch.arange(3, T + 1).sum() if T > 2 else torch.zeros(H),
     )
 
 

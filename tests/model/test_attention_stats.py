@@ -35,6 +35,19 @@ def test_constructed_heads_get_their_name():
     assert float(head_profile(even[None], ids).diffuse) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("n_tokens", [20, 400])
+def test_a_head_is_diffuse_from_half_of_the_tokens_on_however_long_the_text(n_tokens):
+    """Every row spread evenly over a share of its tokens: the measure is that share."""
+    rows = torch.arange(1, n_tokens + 1)
+    for share, kind in ((0.3, "mixed"), (0.6, "diffuse")):
+        width = (share * rows).ceil()
+        keys = torch.arange(n_tokens)[None] - ((1 - share) / 2 * rows)[:, None].floor()  # from the middle: neither first nor near
+        pattern = ((keys >= 0) & (keys < width[:, None])).float() / width[:, None]
+        profile = head_profile(pattern[None], list(range(n_tokens)))
+        assert float(profile.diffuse) == pytest.approx(share, abs=1.2 / (n_tokens**0.5))
+        assert head_kind(profile, 0) == kind
+
+
 def test_scores_equal_plain_loops(tiny):
     ids = [3, 9, 3, 9, 9, 1, 3, 2, 9]
     pattern = trace(tiny, ids)["blocks.0.attn.hook_pattern"]
@@ -49,8 +62,8 @@ def test_scores_equal_plain_loops(tiny):
         assert float(profile.previous[h]) == pytest.approx(sum(p[i][i - 1] for i in range(1, 9)) / 8, abs=1e-5)
         assert float(profile.first[h]) == pytest.approx(sum(p[i][0] for i in range(2, 9)) / 7, abs=1e-5)
         assert float(profile.local[h]) == pytest.approx(sum(p[i][j] for i in range(5, 9) for j in range(i - 3, i + 1)) / 4, abs=1e-5)
-        spread = [entropy(p[i][: i + 1]) / math.log(i + 1) for i in range(2, 9)]
-        assert float(profile.diffuse[h]) == pytest.approx(sum(spread) / 7, abs=1e-5)
+        looked_at = [math.exp(entropy(p[i][: i + 1])) for i in range(2, 9)]
+        assert float(profile.diffuse[h]) == pytest.approx(sum(looked_at) / sum(range(3, 10)), abs=1e-5)
     assert all(0 <= float(getattr(profile, k).min()) and float(getattr(profile, k).max()) <= 1.0001 for k in KINDS)
 
 
