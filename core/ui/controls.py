@@ -4,6 +4,7 @@ A control called `top_k` reads its words from `top_k.label` and, where given, `t
 reads `cache.label` and the words of each option from `cache.options.<option>`.
 """
 
+import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,7 @@ from core.ui import url
 from core.ui.texts import LANGUAGES, load
 
 MOST_SIGNS = 100_000
+_UNBOUND = "_unbound"
 
 
 def slider(page, name: str, low, high, default, step=None, format: str | None = None):
@@ -180,7 +182,7 @@ def _common(page, name: str, default) -> dict:
         "help": page.t.maybe(f"{name}.help"),
         "key": page.key(name),
         "value": default,  # what the link leaves out; presets set the session (see .streamlit/config.toml)
-        "bind": "query-params",
+        "bind": None if page.key(name) + _UNBOUND in st.session_state else "query-params",
         "persist_state": "session",
     }
 
@@ -191,11 +193,13 @@ def _check_link(page, name: str, low, high, default) -> None:
     if raw is None or page.key(name) in st.session_state:
         return
     try:
-        inside = low <= float(raw) <= high
+        given = float(raw)
     except ValueError:
-        inside = False
-    if not inside:
+        given = math.nan
+    if not low <= given <= high:  # also false for nan
         _reset(page, name, raw, default)
+    if math.isinf(given):  # Streamlit would turn it into an integer and fail: this control stays out of the link
+        st.session_state[page.key(name) + _UNBOUND] = True
 
 
 def _reset(page, name: str, raw: str, default) -> None:

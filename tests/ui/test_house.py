@@ -65,7 +65,7 @@ def test_a_broken_weight_file_is_one_sentence_and_no_traceback(open_page, monkey
     else:
         weights.write_bytes(weights.read_bytes()[:100_000])
     monkeypatch.setenv("GLASSBOX_MODEL", str(folder))
-    for name in ("home", "next_token"):
+    for name in ("home", "next_token", "beam_search", "attention", "context_window", "kv_cache", "quantization"):
         at = open_page(name, lang=lang)
         assert not at.exception and at.error
         assert "model.safetensors" in said(at) and "git checkout" in said(at) and "Traceback" not in said(at)

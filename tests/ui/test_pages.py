@@ -10,6 +10,16 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
 
+# The labs and the settings that their links carry.
+LABS = {
+    "next_token": "temperature top_k top_p min_p seed added",
+    "beam_search": "width steps penalty sentence shown long seed",
+    "attention": "head token key off stage hide_first chance",
+    "context_window": "window answer",
+    "kv_cache": "strategy budget layer step race_tokens chosen new_tokens temperature seed drop_share context_power sequences",
+    "quantization": "format granularity group_size part layer measured compare",
+}
+
 
 def opened(name, **link):
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
@@ -59,6 +69,22 @@ def test_impossible_settings_in_the_link_are_reset(name, key, value):
     at = opened(name, lang="en", **{key: value})
     assert not at.exception and not at.error
     assert any(key in warning.value.replace("\\", "") for warning in at.warning)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_every_setting_in_the_link_may_be_nonsense(name):
+    """All of a page's settings at once: not numbers, no numbers at all, far too large, markup, empty."""
+    settings = [f"{name}_{setting}" for setting in LABS[name].split()]
+    for value in ("nan", "inf", "-1e999", "<b>[x](y)</b>", ""):
+        at = opened(name, lang="de", **dict.fromkeys(settings, value))
+        assert not at.exception and not at.error, (value, [box.value for box in [*at.exception, *at.error]])
+        assert at.warning and not any("<b>" in warning.value for warning in at.warning)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_text_of_a_link_stays_when_a_setting_is_reset(name):
+    at = opened(name, lang="en", **{f"{name}_prompt": "What I typed myself.", f"{name}_seed": "lots", f"{name}_temperature": "hot"})
+    assert not at.exception and not at.error and at.text_area[0].value == "What I typed myself."
 
 
 def test_unknown_language_is_said():
