@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import ROLES, finish, in_role, role_color, spec
 from core.tokenization import Lane, Node
 from core.tokenization.languages import Count
 from core.tokenizers import readable
@@ -53,12 +53,13 @@ def languages_chart(measure: str, title: str, words: tuple[tuple[str, str], ...]
     form = {"tokens": ",d", "per_character": ".2f", "bytes_per_token": ".2f", "cost": ",.2f"}[measure]
     shown = alt.Axis(title=title, format=",.0f" if measure == "cost" else ",.3~f", tickCount=5)
     base = alt.Chart().encode(y=alt.Y("language:N", sort=None, axis=alt.Axis(title=None, labelLimit=110, grid=True, gridOpacity=0.4)))
-    dots = base.mark_circle(size=110, opacity=0.95).encode(
+    dots = base.mark_circle(size=80, opacity=1).encode(
+        yOffset=alt.YOffset("role:N", scale=alt.Scale(domain=[ROLES[0], *OTHERS])),  # equal counts stand below each other
         x=alt.X(f"{measure}:Q", scale=scale, axis=shown),
         color=role_color(labels=dict(words), extra=OTHERS),
         tooltip=[alt.Tooltip("language:N", title=" "), alt.Tooltip(f"{measure}:Q", title=title, format=form)],
     )
-    return finish(dots, language, height=390)
+    return finish(dots, language, height=450)
 
 
 def compounds_data(cuts: Sequence[tuple[Mapping[str, str], Mapping[str, Sequence[bytes]]]]) -> pd.DataFrame:
