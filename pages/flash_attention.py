@@ -11,7 +11,7 @@ from core.ui import controls, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
 from core.ui.live_slider import live_slider, selector
-from core.ui.tiles import SIZES, head_choice, measure_next, start_and_stop, tiled
+from core.ui.tiles import SIZES, head_choice, last_measured, measure_next, start_and_stop, tiled
 
 TILES = (8, 16, 32, 64, 128)
 BYTES = 4  # of one float32
@@ -65,8 +65,7 @@ def experiment(ids):
 
 
 def picture(ids, found, step, follow):
-    labels = lm.tokenizer.labels(ids)
-    at, (queries, keys) = found.steps[step - 1], found.bounds[step - 1]
+    labels, at, (queries, keys) = lm.tokenizer.labels(ids), found.steps[step - 1], found.bounds[step - 1]
     values = at | {"step": step, "steps": len(found.bounds)}
     values |= {"q0": queries.start + 1, "q1": queries.stop, "k0": keys.start + 1, "k1": keys.stop}
     left, right = st.columns([5, 3], gap="large")
@@ -100,14 +99,11 @@ def traffic(found, rows, cols, values):
 @fragment
 def time():
     state = st.session_state
-    measured = state.setdefault(MEASURED, {})
     with panels.panel(page, "time", "live"):
         start_and_stop(page, RUNNING, MEASURED)
-        measured = state[MEASURED]
+        measured = state.setdefault(MEASURED, {})
         if measured:
-            data, last = charts.time_data(measured), max(measured)
-            values = {"n": last, "standard": 1000 * measured[last]["standard"], "fused": 1000 * measured[last]["fused"]}
-            values["ratio"] = values["standard"] / values["fused"]
+            data, values = charts.time_data(measured), last_measured(measured)
             spec = charts.time_chart(SIZES, page.language, **words("time", "tokens", "milliseconds", "standard", "fused"))
             draw(page, "time", spec, data, t.plain("time.alt", **values))
             st.markdown(t("time.result", **values))
@@ -119,13 +115,12 @@ def time():
 
 def published():
     with panels.panel(page, "published", "arithmetic"):
-        rows = []
-        for name, both in PUBLISHED.items():
-            share = both["flash"] / both["standard"]
-            rows.append((t.plain(f"published.{name}"), share, "computed", t.plain(f"published.{name}_written", share=share, **both)))
-        data = charts.bars_data(rows)
-        spec = charts.bars_chart(3, 1.3, True, page.language, value=t.plain("published.value"))
+        shares = {name: both["flash"] / both["standard"] for name, both in PUBLISHED.items()}
+        rows = [(t.plain(f"published.{name}"), share, "computed", t.number(share, ".0%")) for name, share in shares.items()]
+        data, spec = charts.bars_data(rows), charts.bars_chart(3, 1.2, True, page.language, value=t.plain("published.value"))
         draw(page, "published", spec, data, t.plain("published.alt"))
+        figures = {f"{name}_{way}": figure for name, both in PUBLISHED.items() for way, figure in both.items()}
+        st.markdown(t("published.result", **figures))
         panels.download(page, "published", lambda: data)
 
 
