@@ -112,6 +112,9 @@ def cost(tree, greedy, prompt, width):
         data = charts.cost_data([(t.plain(f"cost.{name}", width=width), *sizes) for name, *sizes in rows])
         spec = charts.cost_chart(3, t.plain("cost.prompt"), t.plain("cost.own"), t.plain("cost.axis"), page.language)
         draw(page, "cost", spec, data, alt=t.plain("cost.alt", width=width, held=values["held"], copied=values["copied"]))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            panels.badge(page, "arithmetic")
+            st.caption(t("cost.counted"), width="content")
         panels.download(page, "cost", lambda: data)
 
 
