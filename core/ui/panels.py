@@ -106,9 +106,12 @@ def table(page, name: str, data, shares: Sequence[str] = ()) -> None:
 
 
 def download(page, name: str, table: Callable) -> None:
-    """A CSV of what a chart shows; `table()` returns a DataFrame and is called only when asked for."""
+    """A CSV of what a chart shows; `table()` returns a DataFrame and is called only when asked for.
+
+    The button says `<name>.download` where the page has that text.
+    """
     st.download_button(
-        page.t("download"),
+        page.t.maybe(f"{name}.download") or page.t("download"),
         data=lambda: table().to_csv(index=False).encode("utf-8"),
         file_name=f"glassbox_{page.name}_{name}.csv",
         mime="text/csv",

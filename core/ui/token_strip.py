@@ -5,8 +5,11 @@ Arrow keys, Home and End move; Enter or Space chooses. Tokens are written as tex
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import streamlit as st
+
+COLORS = (Path(__file__).parent / "colors.js").read_text("utf-8")
 
 _CSS = """
 :host { display: block; }
@@ -30,32 +33,8 @@ _CSS = """
 @media (prefers-reduced-motion: reduce) { .strip > * { transition: none; } }
 """
 
-_JS = """
+_JS = COLORS + """
 const memory = new WeakMap()
-
-function palette(element, name) {
-  const raw = getComputedStyle(element).getPropertyValue(name)
-  return raw.split(/,(?![^(]*\\))/).map(c => c.trim()).filter(Boolean)
-}
-
-function channels(color) {
-  if (color.startsWith("#")) {
-    const hex = color.length === 4 ? [...color.slice(1)].map(c => c + c).join("") : color.slice(1, 7)
-    return [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16))
-  }
-  return color.match(/[\\d.]+/g).slice(0, 3).map(Number)
-}
-
-function shade(colors, value) {
-  const x = Math.min(Math.max(value, 0), 1) * (colors.length - 1)
-  const low = colors[Math.floor(x)], high = colors[Math.ceil(x)], part = x - Math.floor(x)
-  return low.map((c, i) => Math.round(c + (high[i] - c) * part))
-}
-
-function ink([r, g, b]) {
-  const light = [r, g, b].map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-  return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.3 ? "#14171c" : "#ffffff"
-}
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let strip = parentElement.querySelector(".strip")
