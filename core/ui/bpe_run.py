@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from core.tokenizers import Tokenizer, readable
+from core.tokenizers import PATTERN, Tokenizer, readable
 from core.training.bpe import Merge, count_words, ranks, train
 from core.ui.token_strip import Token
 
 STEPS = 40  # runs that a watched training takes
+# As the bundled encoding cuts, but no piece is longer than 40 signs: a merge looks at every piece it changes, and one
+# without end (a page of Chinese, a row of dots) would take minutes.
+CUT = PATTERN.replace("+", "{1,40}").replace("*", "{0,40}")
+AT_ONCE = 6_000  # bytes; a longer text is trained on step by step from the start
 EXCERPT = 400  # characters of the text that are shown as tokens
 
 
@@ -46,21 +50,21 @@ class Training:
 
     def tokenizer(self) -> Tokenizer:
         """The encoding that the merges so far make."""
-        return Tokenizer.from_ranks("trained", ranks(self.merges))
+        return Tokenizer.from_ranks("trained", ranks(self.merges), CUT)
 
 
 def start(text: str, n_merges: int, going: bool) -> Training:
     """A training of `n_merges` on `text` that has not merged anything yet."""
-    return Training(text, n_merges, train(count_words([text]), n_merges), len(text.encode("utf-8")), going=going)
+    return Training(text, n_merges, train(count_words([text], CUT), n_merges), len(text.encode("utf-8")), going=going)
 
 
 def training(page, text: str, n_merges: int) -> Training:
-    """The viewer's training: the one being watched or stopped, else a finished one of this text and number of merges."""
+    """The viewer's training: the one being watched or stopped, else a new one, at once where the text is short."""
     key = page.key("training")
     run = st.session_state.get(key)
     if run is None or (run.text, run.n_merges) != (text, n_merges):
-        run = st.session_state[key] = start(text, n_merges, going=False)
-        run.go_on(n_merges)
+        run = st.session_state[key] = start(text, n_merges, going=len(text.encode("utf-8")) > AT_ONCE)
+        run.go_on(run.stride if run.going else n_merges)
     elif run.going:
         run.go_on(run.stride)
     return run

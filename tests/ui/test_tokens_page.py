@@ -173,3 +173,17 @@ def test_a_watched_training_goes_on_run_by_run(monkeypatch):
         seen.append(len(bpe_run.training(page, text, 40).merges))
     assert seen[0] == 1 and seen == sorted(set(seen)) and len(seen) > 10
     assert len(bpe_run.training(page, text, 40).merges) == seen[-1]
+    assert len(bpe_run.training(page, text, 20).merges) == 20  # a short text is done at once
+    long = text * (1 + bpe_run.AT_ONCE // len(text))
+    assert len(bpe_run.training(page, long, 400).merges) == 10 and state["training"].going
+
+
+@pytest.mark.parametrize("text", ["天地玄黄宇宙洪荒日月盈昃辰宿列张" * 40, "." * 500, " " * 500 + "\n" * 100, "x" * 90 + " aßb\n\n1234567"])
+def test_pieces_without_end_are_cut_for_the_training_and_for_its_encoding(text):
+    from core.training.bpe import count_words
+    from core.ui.bpe_run import CUT, start
+
+    assert max(len(word.decode()) for word in count_words([text], CUT)) <= 81
+    run = start(text, 30, going=False)
+    run.go_on(30)
+    assert run.n_tokens == len(run.tokenizer().encode(text)) and run.tokenizer().decode(run.tokenizer().encode(text)) == text
