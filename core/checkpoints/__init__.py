@@ -1,6 +1,26 @@
-"""What can be loaded, and loading it."""
+"""What can be loaded, where it comes from, and loading it."""
 
-from core.checkpoints.errors import DamagedCheckpoint, UnknownModel
-from core.checkpoints.registry import load_model, model_names
+from core.checkpoints.errors import (
+    DamagedCheckpoint,
+    DownloadCancelled,
+    DownloadFailed,
+    NotEnoughMemory,
+    UnknownModel,
+    UnsupportedCheckpoint,
+)
+from core.checkpoints.fetch import download
+from core.checkpoints.registry import load_model, memory_needed, model_cards, model_names
 
-__all__ = ["DamagedCheckpoint", "UnknownModel", "load_model", "model_names"]
+__all__ = [
+    "DamagedCheckpoint",
+    "DownloadCancelled",
+    "DownloadFailed",
+    "NotEnoughMemory",
+    "UnknownModel",
+    "UnsupportedCheckpoint",
+    "download",
+    "load_model",
+    "memory_needed",
+    "model_cards",
+    "model_names",
+]

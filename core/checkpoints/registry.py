@@ -1,37 +1,100 @@
 """The models by name."""
 
-import threading
 import tomllib
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 
-from core.checkpoints.errors import UnknownModel
-from core.checkpoints.folder import load_folder
+from core.checkpoints.cache import cached_folder, is_cached, manifest
+from core.checkpoints.errors import DamagedCheckpoint, UnknownModel, UnsupportedCheckpoint
+from core.checkpoints.fetch import catalogue, download
+from core.checkpoints.from_hub import REPOSITORY
+from core.checkpoints.shelf import Shelf
 from core.models.language_model import LanguageModel
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
-_loading = threading.Lock()  # the first visitors come together; the file is read once
+_MEMORY_OVER_WEIGHTS = 1.15  # what loading takes at its peak, compared with the weights
+_shelf = Shelf()
 
 
 def model_names() -> list[str]:
-    """Names that `load_model` knows."""
-    return sorted(file.parent.name for file in MODELS.glob("*/tokenizer.tiktoken"))
+    """Names that `load_model` knows: the bundled models, then those it can download."""
+    return [*_bundled(), *catalogue()]
+
+
+def model_cards() -> dict[str, dict]:
+    """Name -> card of every model in `model_names`: title, licence, parameters, good_at, and for a picker
+
+    `bundled`, `here` (no download needed), `bytes` (to download), `memory` (bytes it takes loaded, float32).
+    """
+    cards = {}
+    for name in model_names():
+        bundled = name in _bundled()
+        if bundled:
+            card = tomllib.loads((MODELS / name / "card.toml").read_text("utf-8"))
+        else:
+            card = manifest(cached_folder(name))["card"] if is_cached(name) else catalogue()[name]
+        cards[name] = {**card, "bundled": bundled, "here": bundled or is_cached(name), "memory": 4 * card.get("parameters", 0)}
+    return cards
 
 
 def load_model(name: str = "mini") -> LanguageModel:
-    """The model called `name`, or the one in the folder `name`; loaded once per process.
+    """The model called `name`: a bundled one, one of the catalogue, a folder or GGUF file, or a Hugging Face id.
 
-    Raises UnknownModel, whose message lists the names, and DamagedCheckpoint.
+    Loaded once per process; what is not on this machine yet is downloaded first (`core.checkpoints.download` does that
+    with progress). Raises UnknownModel, whose message lists the names, UnsupportedCheckpoint, DamagedCheckpoint,
+    NotEnoughMemory, DownloadFailed.
     """
-    folder = MODELS / name if name in model_names() else Path(name)
-    if not folder.is_dir():
-        raise UnknownModel(f"no model {name!r}; there are: {', '.join(model_names())}, or a path to a model folder")
-    with _loading:
-        return _load(folder.resolve())
+    found = _shelf.held.get(name)
+    if found is not None:
+        return _shelf.get(name, lambda: found)
+    return _shelf.get(name, lambda: _load(name), needed=memory_needed(name))
 
 
-@lru_cache(maxsize=2)
-def _load(folder: Path) -> LanguageModel:
-    card_file = folder / "card.toml"
-    card = tomllib.loads(card_file.read_text("utf-8")) if card_file.exists() else {}
-    return load_folder(folder, card)
+def memory_needed(name: str) -> int:
+    """Bytes that loading the model takes at its peak; 0 where the card does not say."""
+    parameters = catalogue().get(name, {}).get("parameters", 0)
+    return int(4 * parameters * _MEMORY_OVER_WEIGHTS)
+
+
+def locate(name: str) -> Path:
+    """The folder or file of a model, downloaded if need be; raises UnknownModel or DownloadFailed."""
+    if name in _bundled():
+        return MODELS / name
+    if name in catalogue():
+        return download(name)
+    path = Path(name)
+    if path.is_dir() or path.is_file():
+        return path.resolve()
+    if REPOSITORY.fullmatch(name):
+        return download(name)
+    raise UnknownModel(f"no model {name!r}; there are: {', '.join(model_names())}, a path to a model, or a repository id such as org/name")
+
+
+def _bundled() -> list[str]:
+    return sorted(card.parent.name for card in MODELS.glob("*/card.toml"))
+
+
+def _load(name: str) -> LanguageModel:
+    from core.checkpoints.folder import load_folder
+    from core.checkpoints.gguf import open_gguf
+    from core.checkpoints.stored import as_language_model
+
+    place = locate(name)
+    card = _card(place)
+    files = [place] if place.is_file() else sorted(place.glob("*.gguf"))
+    if not files:
+        return load_folder(place, card)
+    if len(files) > 1:
+        raise UnsupportedCheckpoint("a folder with several GGUF files (name one of them)")
+    opened = open_gguf(files[0], files[0].stem if place.is_file() or place == Path(name) else name)
+    lm = as_language_model(opened)
+    return replace(lm, card={**opened.card, **card})
+
+
+def _card(place: Path) -> dict:
+    if (place / "card.toml").exists():
+        return tomllib.loads((place / "card.toml").read_text("utf-8"))
+    try:
+        return manifest(place)["card"]
+    except DamagedCheckpoint:
+        return {}

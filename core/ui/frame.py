@@ -243,12 +243,14 @@ def _unknown_address() -> str | None:
 def _sentence(t: Texts, error: Exception) -> str:
     """What went wrong, for the viewer."""
     if "core.checkpoints" in sys.modules:
-        from core.checkpoints import DamagedCheckpoint, UnknownModel
+        from core.checkpoints import DamagedCheckpoint, DownloadFailed, NotEnoughMemory, UnknownModel
 
         if isinstance(error, DamagedCheckpoint):
             return t("errors.checkpoint", file=error.file)
         if isinstance(error, UnknownModel):
             return t("errors.model", name=model_name())
+        if isinstance(error, (DownloadFailed, NotEnoughMemory)):
+            return t("errors.value", detail=str(error))
     if isinstance(error, ValueError):
         return t("errors.value", detail=str(error))
     return t("errors.unexpected")
