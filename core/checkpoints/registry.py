@@ -17,17 +17,17 @@ _shelf = Shelf()
 
 
 def model_names() -> list[str]:
-    """Names that `load_model` knows: the bundled models, then those it can download."""
-    return [*_bundled(), *catalogue()]
+    """Names that `load_model` can load at once: the bundled models, then those of the catalogue that were downloaded."""
+    return [*_bundled(), *(name for name in catalogue() if is_cached(name))]
 
 
 def model_cards() -> dict[str, dict]:
-    """Name -> card of every model in `model_names`: title, licence, parameters, good_at, and for a picker
+    """Name -> card of every model that loads by name: title, licence, parameters, good_at, and for a picker
 
     `bundled`, `here` (no download needed), `bytes` (to download), `memory` (bytes it takes loaded, float32).
     """
     cards = {}
-    for name in model_names():
+    for name in [*_bundled(), *catalogue()]:
         bundled = name in _bundled()
         if bundled:
             card = tomllib.loads((MODELS / name / "card.toml").read_text("utf-8"))
@@ -67,7 +67,8 @@ def locate(name: str) -> Path:
         return path.resolve()
     if REPOSITORY.fullmatch(name):
         return download(name)
-    raise UnknownModel(f"no model {name!r}; there are: {', '.join(model_names())}, a path to a model, or a repository id such as org/name")
+    names = ", ".join([*_bundled(), *catalogue()])
+    raise UnknownModel(f"no model {name!r}; there are: {names}, a path to a model, or a repository id such as org/name")
 
 
 def _bundled() -> list[str]:
