@@ -15,15 +15,17 @@ def in_three_steps(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def attention_seconds(n: int, head_dim: int, seed: int = 0, repeats: int = 5) -> dict[str, float]:
-    """Seconds of one head over `n` random tokens, "standard" and "fused" (torch SDPA); the best of `repeats`, taken in turn.
+def attention_seconds(n: int, head_dim: int, seed: int = 0, repeats: int = 5, at_least: float = 0.15) -> dict[str, float]:
+    """Seconds of one head over `n` random tokens, "standard" and "fused" (torch SDPA), taken in turn.
 
-    The best, because everything that disturbs a measurement makes it longer.
+    The best of `repeats` runs, or of as many as `at_least` seconds hold: whatever disturbs a run makes it longer.
     """
     generator = torch.Generator().manual_seed(seed)
     q, k, v = torch.randn(3, 1, 1, n, head_dim, generator=generator)
     best = {"standard": float("inf"), "fused": float("inf")}
-    for _ in range(repeats):
+    begun, runs = time.perf_counter(), 0
+    while runs < repeats or time.perf_counter() - begun < at_least:
+        runs += 1
         for name, attention in (("standard", in_three_steps), ("fused", fused_attention)):
             start = time.perf_counter()
             attention(q, k, v)

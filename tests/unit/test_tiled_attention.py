@@ -94,7 +94,7 @@ def test_a_tile_of_nothing_is_named(rows, cols):
 def test_what_is_timed_is_the_same_attention():
     q, k, v = torch.randn(3, 1, 2, 37, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(in_three_steps(q, k, v), fused_attention(q, k, v), atol=1e-5, rtol=1e-4)
-    seconds = attention_seconds(16, 8, repeats=1)
+    seconds = attention_seconds(16, 8, repeats=1, at_least=0)
     assert set(seconds) == {"standard", "fused"} and all(0 < s < 10 for s in seconds.values())
 
 
