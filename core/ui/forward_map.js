@@ -16,17 +16,21 @@ function element(tag, name = "", text = null) {
   return made
 }
 
-// Which columns fit: the last ones, moved back so that the followed token is among them.
-function visible(data, width) {
-  const most = Math.max(4, Math.floor(width / data.narrowest))
-  let n = data.tokens.length, from = 0
-  if (n > most) {
-    n = most - 1  // one column stands for all tokens before
-    from = Math.min(data.tokens.length - n, Math.max(0, data.position - data.first - Math.floor(n * 0.75)))
+// Which tokens have a column: all, or the last ones (moved back so that the followed token is among them) and before
+// them the few earlier ones that moved the answer most. -1 is one column for all the others before.
+function visible(data, width, weights) {
+  const most = Math.max(6, Math.floor(width / data.narrowest)), all = [...data.tokens.keys()]
+  let from = 0, run = all.length, picked = []
+  if (run > most) {
+    const few = Math.min(5, Math.floor(most / 4))
+    run = most - 1 - few
+    from = Math.min(all.length - run, Math.max(0, data.position - data.first - Math.floor(run * 0.75)))
+    picked = all.slice(0, from).sort((a, b) => weights[b] - weights[a]).slice(0, few).sort((a, b) => a - b)
   }
-  const before = data.first + from > 0 ? 1 : 0
-  const step = Math.min(92, width / (n + before))
-  return { from, n, step, before, x: i => (i - from + before + 0.5) * step }
+  const shown = [...picked, ...all.slice(from, from + run)]
+  const slots = data.first > 0 || picked.length < from ? [-1, ...shown] : shown
+  const step = Math.min(92, width / slots.length)
+  return { from, run, picked, slots, step, at: new Map(slots.map((i, slot) => [i, slot])), x: slot => (slot + 0.5) * step }
 }
 
 // A canvas with one unit a pixel of the page, sharp on every screen.
@@ -131,25 +135,26 @@ function draw(map, own) {
   const note = element("p", "window")
   const kept = [note, head]
   map.replaceChildren(...kept)
-  const width = tokens.clientWidth, look = visible(data, width)
-  const chosen = data.position - data.first
-  const shownAll = look.n === data.tokens.length && !look.before && data.tokens.length === data.all
-  note.hidden = shownAll
-  note.textContent = put(words.window, { from: data.first + look.from + 1, to: data.first + look.from + look.n, all: data.all })
+  const brought = floats(data.brought), moved = floats(data.pushed), N = data.tokens.length, stride = N + 1
+  const weights = new Float64Array(N)
+  moved.forEach((value, i) => { if (i % stride) weights[i % stride - 1] += Math.abs(value) })
+  const width = tokens.clientWidth, look = visible(data, width, weights), chosen = data.position - data.first
+  note.hidden = look.slots.length === data.all
+  note.textContent = put(words.window, { from: data.first + look.from + 1, to: data.first + look.from + look.run, all: data.all, n: look.picked.length })
   const cells = []
-  for (let i = look.from - look.before; i < look.from + look.n; i++) {
-    const earlier = i < look.from
-    const place = data.first + i
+  look.slots.forEach((i, slot) => {
+    const earlier = i < 0
+    const place = data.first + (earlier ? look.from - 1 : i)
     const cell = button("token " + place, earlier ? "…" : data.tokens[i], () => send("followed", place))
     cell.className = [look.step < 46 ? "upright" : "", look.step < 14 ? "tight" : "", i === chosen ? "chosen" : i > chosen ? "later" : ""].join(" ").trim()
-    cell.style.left = look.x(i) + "px"
+    cell.style.left = look.x(slot) + "px"
     if (look.step >= 46) cell.style.maxWidth = look.step - 2 + "px"
     cell.setAttribute("aria-pressed", String(i === chosen))
     cell.setAttribute("aria-label", earlier ? words.earlier : data.tokens[i])
     cell.title = earlier ? words.earlier : `${place + 1}: ${data.tokens[i]}`
     cell.tabIndex = i === chosen ? 0 : -1
     cells.push(cell)
-  }
+  })
   tokens.append(...cells)
   tokens.onkeydown = event => {
     const i = cells.indexOf(event.target)
@@ -161,7 +166,6 @@ function draw(map, own) {
   }
 
   const sizes = { attention: bytes(data.attention), mlp: bytes(data.mlp) }
-  const brought = floats(data.brought), moved = floats(data.pushed), N = data.tokens.length, stride = N + 1
   const high = data.parts.length <= 16 ? 42 : 28, low = 30  // pixels of a block, and of the parts before and after
   head.style.setProperty("--tall", look.step < 46 ? "84px" : "30px")
   const strongest = Math.max(1e-6, ...moved.map(Math.abs))
@@ -170,25 +174,25 @@ function draw(map, own) {
   const columns = (pen, height) => {
     pen.fillStyle = rgb(paint.roles[0])
     pen.globalAlpha = 0.1
-    pen.fillRect(look.x(chosen) - look.step / 2, 0, look.step, height)
-    for (let i = look.from - look.before; i < look.from + look.n; i++) {
+    pen.fillRect(look.x(look.at.get(chosen)) - look.step / 2, 0, look.step, height)
+    look.slots.forEach((i, slot) => {
       pen.globalAlpha = i === chosen ? 1 : i > chosen ? 0.12 : 0.3
       pen.strokeStyle = i === chosen ? rgb(paint.roles[0]) : paint.line
       pen.lineWidth = i === chosen ? 3 : 1
       pen.beginPath()
-      pen.moveTo(look.x(i), 0)
-      pen.lineTo(look.x(i), height)
+      pen.setLineDash(i < 0 || look.picked.includes(i) ? [2, 3] : [])
+      pen.moveTo(look.x(slot), 0)
+      pen.lineTo(look.x(slot), height)
       pen.stroke()
-    }
+    })
+    pen.setLineDash([])
     pen.globalAlpha = 1
   }
   // What the followed token gets from each column in a layer; columns that do not fit count in the first one.
   const sources = (layer, values) => {
-    const got = new Float64Array(look.n + look.before)
-    for (let j = 0; j <= chosen + 1; j++) {  // 0 stands for all tokens before those sent
-      const i = j - 1 - look.from + look.before
-      if (i < got.length) got[Math.max(0, i)] += values[layer * stride + j]
-    }
+    const got = new Float64Array(look.slots.length)
+    for (let j = 0; j <= chosen + 1; j++)  // 0 stands for all tokens before those sent
+      got[look.at.get(j - 1) ?? 0] += values[layer * stride + j]
     return got
   }
   const block = (target, layer, part) => {
@@ -198,7 +202,7 @@ function draw(map, own) {
     const amount = own ? sources(0, opened) : sources(layer, brought), effect = sources(layer, moved)
     const order = [...amount.keys()].filter(i => amount[i] > 0.015).sort((a, b) => amount[a] - amount[b])
     for (const i of order) {
-      const x = (i + 0.5) * look.step, to = look.x(chosen)
+      const x = look.x(i), to = look.x(look.at.get(chosen))
       if (Math.abs(x - to) < 1) continue
       const push = effect[i] / strongest
       pen.strokeStyle = own ? rgb(paint.roles[0]) : Math.abs(push) < 0.04 ? paint.line : rgb(push > 0 ? toward : against)
@@ -212,8 +216,9 @@ function draw(map, own) {
     }
     pen.globalAlpha = 1
     const half = Math.min(7, look.step * 0.32)
-    for (let i = look.from; i < look.from + look.n; i++) {
-      const x = look.x(i)
+    for (const [i, slot] of look.at) {
+      if (i < 0) continue
+      const x = look.x(slot)
       pen.globalAlpha = i > chosen ? 0.35 : 1
       pen.strokeStyle = paint.line
       pen.lineWidth = i === chosen ? 1.2 : 0.4
@@ -229,8 +234,8 @@ function draw(map, own) {
       pen.stroke()
     }
     target.onmousemove = event => {
-      const i = Math.floor(event.offsetX / look.step), column = i + look.from - look.before
-      const token = i < look.before ? words.earlier : data.tokens[column]
+      const i = Math.floor(event.offsetX / look.step), column = look.slots[i]
+      const token = column < 0 ? words.earlier : data.tokens[column]
       if (token === undefined) { target.title = ""; return }
       target.title = column > chosen ? put(words.tip_later, { token })
         : put(own ? words.tip_head : words.tip, { token, share: percent(amount[i]), effect: plus(effect[i]), block: part.short })
@@ -239,10 +244,11 @@ function draw(map, own) {
   const ends = target => {
     const pen = canvas(target, width, low), half = Math.min(5, look.step * 0.32)
     columns(pen, low)
-    for (let i = look.from; i < look.from + look.n; i++) {
+    for (const [i, slot] of look.at) {
+      if (i < 0) continue
       pen.globalAlpha = i > chosen ? 0.35 : 1
       pen.fillStyle = i === chosen ? rgb(paint.roles[0]) : rgb(paint.roles[2])
-      pen.fillRect(look.x(i) - half, low / 2 - half, 2 * half, 2 * half)
+      pen.fillRect(look.x(slot) - half, low / 2 - half, 2 * half, 2 * half)
     }
   }
   const bars = (target, part) => {
@@ -271,8 +277,8 @@ function draw(map, own) {
     picture.setAttribute("role", "img")
     picture.setAttribute("aria-label", part.title)
     picture.onclick = event => {
-      const i = Math.floor(event.offsetX / look.step) + look.from - look.before
-      if (i >= look.from && i < look.from + look.n) send("followed", data.first + i)
+      const i = look.slots[Math.floor(event.offsetX / look.step)]
+      if (i >= 0) send("followed", data.first + i)
     }
     cell.append(target)
     cell.title = part.moved

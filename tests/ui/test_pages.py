@@ -14,6 +14,7 @@ PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
 LABS = {
     "next_token": "temperature top_k top_p min_p seed added",
     "beam_search": "width steps penalty sentence shown long seed",
+    "inside": "block token head answer",
     "attention": "head token key off stage hide_first chance",
     "context_window": "window answer",
     "kv_cache": "strategy budget layer step race_tokens chosen new_tokens temperature seed drop_share context_power sequences",
