@@ -1,15 +1,23 @@
-"""Putting a chart on the page."""
+"""Putting a chart on the page.
+
+A chart whose accessible name changes is built anew by the browser, which costs more than all the rest of an
+answer. So the name stays (the panel's title), and what the chart shows now stands beside it as text that only
+screen readers meet.
+"""
 
 from collections.abc import Callable
+from html import escape
 
 import streamlit as st
 
+_SAID = "<p class='glassbox-said' style='position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0'>{}</p>"
 
-def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None) -> None:
+
+def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None, width: str = "stretch") -> None:
     """Draw a chart made with `core.charts.theme.spec` on `data`, a DataFrame.
 
-    `alt` states the takeaway for those who cannot see it. `on_pick(row)` is called, before the rerun, with the
-    fields that the chart's selection `pick` holds.
+    `alt` states the takeaway for those who cannot see it; it may change with every run. `on_pick(row)` is
+    called, before the rerun, with the fields that the chart's selection `pick` holds.
     """
     key = page.key(name)
 
@@ -17,4 +25,7 @@ def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], 
         for row in st.session_state[key].selection.get("pick", []):
             on_pick(row)
 
-    st.vega_lite_chart(data, spec, key=key, alt=alt, width="stretch", on_select=picked if on_pick else "ignore")
+    label = page.t.plain("chart", title=page.t.plain(f"{page.panel[-1]}.title") if page.panel else page.t.plain(f"pages.{page.name}.title"))
+    with st.container(gap=None):
+        st.vega_lite_chart(data, spec, key=key, alt=label, width=width, on_select=picked if on_pick else "ignore")
+        st.html(_SAID.format(escape(alt)))

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 
@@ -70,6 +70,7 @@ class Page:
     language: str
     t: Texts
     entered: bool  # the viewer came from another page just now
+    panel: list[str] = field(default_factory=list)  # names of the panels being drawn, the innermost last
 
     @property
     def lm(self):

@@ -26,7 +26,11 @@ def panel(page, name: str, kind: str, stretch: bool = False):
         caption = page.t.maybe(f"{name}.caption")
         if caption:
             st.caption(caption)
-        yield
+        page.panel.append(name)
+        try:
+            yield
+        finally:
+            page.panel.pop()
 
 
 def badge(page, kind: str) -> None:
