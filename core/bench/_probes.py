@@ -1,0 +1,120 @@
+"""What `python -m core.bench interaction` measures: one entry a control. To add one, write a line below.
+
+`watch` is a CSS selector of what the control drives; every element, chart and container with a key has the class
+`st-key-<key>`. The steps are done in turn, one a repeat, so that every repeat changes something.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing a viewer does."""
+
+    do: str  # "press" a key on the target | "click" it | "type" a text at its end and hand it over with Ctrl+Enter
+    target: str  # playwright selector; reaches into components
+    argument: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One control of one page."""
+
+    page: str
+    control: str
+    kind: str  # slider, live slider, button, choice, toggle, token, cell, text
+    steps: tuple[Step, ...]
+    watch: str
+    link: str = ""  # what the link sets at first
+    stop: Step | None = None  # work that lasts: what ends it, and where that is seen (default: `watch`)
+    stopped: str = ""
+
+
+def key(page: str, name: str, inside: str = "") -> str:
+    """Selector of the element with a page's key."""
+    return f".st-key-{page}_{name} {inside}".strip()
+
+
+def slide(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
+    """A slider moved with the arrow keys."""
+    thumb = key(page, name, '[role="slider"], ') + key(page, name, 'input[type="range"]')
+    return Probe(page, name, "slider", _presses(thumb, keys or ("ArrowRight",)), key(page, watch), link)
+
+
+def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
+    """A slider that follows the finger."""
+    return Probe(page, name, "live slider", _presses(key(page, f"{name}_slider", "input"), keys or ("ArrowLeft",)), key(page, watch), link)
+
+
+def choose(page: str, name: str, watch: str, *words: str, link: str = "") -> Probe:
+    """A choice all of whose options are visible, by their English words."""
+    steps = tuple(Step("click", key(page, name, f'button:text-is("{word}")')) for word in words)
+    return Probe(page, name, "choice", steps, key(page, watch), link)
+
+
+def switch(page: str, name: str, watch: str, link: str = "") -> Probe:
+    return Probe(page, name, "toggle", (Step("click", key(page, name, "label")),), key(page, watch), link)
+
+
+def push(page: str, *names: str, watch: str, link: str = "") -> Probe:
+    """Buttons, pushed in turn."""
+    return Probe(page, names[0], "button", tuple(Step("click", key(page, name, "button")) for name in names), key(page, watch), link)
+
+
+def pick(page: str, name: str, watch: str, *places: int, inside: str = "button", link: str = "") -> Probe:
+    """Tokens or cells of a component, by their place, counted from 0."""
+    steps = tuple(Step("click", key(page, name, f"{inside} >> nth={place}")) for place in places)
+    return Probe(page, name, "token", steps, key(page, watch), link)
+
+
+def write(page: str, watch: str, name: str = "prompt", link: str = "") -> Probe:
+    """More text in the prompt, handed over."""
+    return Probe(page, name, "text", (Step("type", key(page, name, "textarea"), " and"),), key(page, watch), link)
+
+
+def _presses(target: str, keys: tuple[str, ...]) -> tuple[Step, ...]:
+    return tuple(Step("press", target, one) for one in keys)
+
+
+EMPTY = Probe("empty", "value", "slider", _presses('.st-key-empty_value [role="slider"], .st-key-empty_value input', ("ArrowRight",)), ".st-key-empty_said")
+
+PROBES = (
+    follow("next_token", "temperature", "bars"),
+    slide("next_token", "top_k", "bars"),
+    slide("next_token", "top_p", "bars", "ArrowLeft"),
+    pick("next_token", "chips", "bars", 0, 1),
+    pick("next_token", "tokens", "tokens", 1, 2, 3),
+    write("next_token", "bars"),
+    Probe("next_token", "write", "button", (Step("click", key("next_token", "write", "button")),), key("next_token", "bars"),
+          stop=Step("click", key("next_token", "stop", "button")), stopped=key("next_token", "write")),
+    push("beam_search", "back", watch="tree"),
+    push("beam_search", "on", watch="tree", link="beam_search_shown=1"),
+    follow("beam_search", "shown", "tree"),
+    slide("beam_search", "width", "tree", "ArrowRight", "ArrowLeft"),
+    slide("beam_search", "penalty", "tree", link="beam_search_sentence=true&beam_search_steps=12"),
+    write("beam_search", "tree"),
+    pick("attention", "strip", "map", 3, 5, 7, 9),
+    pick("attention", "strip", "strip", 3, 5, 7, 9),
+    pick("attention", "gallery", "map", 3, 20, 31, 44, inside=".grid button"),
+    switch("attention", "hide_first", "map"),
+    push("attention", "next", "back", watch="steps_panel"),
+    write("attention", "map"),
+    follow("context_window", "window", "curve", "ArrowLeft"),
+    follow("context_window", "window", "text", "ArrowLeft"),
+    follow("context_window", "window", "guesses", "PageDown", "PageUp"),
+    pick("context_window", "text", "curve", 2, 5, 9),
+    write("context_window", "curve"),
+    choose("kv_cache", "strategy", "work_with", "window", "sinks + window"),
+    slide("kv_cache", "budget", "work_with", link="kv_cache_strategy=window"),
+    slide("kv_cache", "step", "work_with", "ArrowLeft"),
+    slide("kv_cache", "drop_share", "pages_map", "ArrowLeft"),
+    slide("kv_cache", "context_power", "models_bars"),
+    write("kv_cache", "work_with"),
+    Probe("kv_cache", "race_start", "button", (Step("click", key("kv_cache", "race_start", "button")),), key("kv_cache", "clock"),
+          link="kv_cache_race_tokens=60", stop=Step("press", key("kv_cache", "race_tokens", "[role=slider]"), "ArrowLeft")),
+    choose("quantization", "format", "comb", "INT8", "INT4", "NF4", "INT4"),
+    choose("quantization", "granularity", "comb", "matrix", "row"),
+    slide("quantization", "layer", "comb"),
+    choose("quantization", "part", "comb", "q", "k", "v"),
+    write("quantization", "next"),
+)  # fmt: skip

@@ -1,0 +1,343 @@
+"""Key to chart: how long after a key or a click a viewer sees the chart move, in a real browser.
+
+    python -m core.bench interaction [--busy] [--pages next_token,attention] [--repeats 7] [--out FILE]
+
+Every lab's main controls are measured beside an empty page, a fragment with one slider and a chart that stays,
+in the same run and the same Chromium. A time runs from the key or pointer event to the first frame that shows
+other marks in the chart the control drives: bars, cells, texts, not axes, not a chart drawn anew with the same
+content. Repeats in which nothing changed are counted and reported, never left out of sight.
+
+Work that lasts (writing, races, comparisons) reports its first visible movement, and how long a stop takes.
+`--busy` lets another viewer's text be written by the same model all the while. Results: assets/runs/interaction.json.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.bench._probes import EMPTY, PROBES, Probe, Step
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "assets" / "runs" / "interaction.json"
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+CHROMIUM += ["--disable-component-update", "--disable-sync"]
+NEVER = 8.0  # seconds after which nothing has changed
+RUNNING = 1.0  # seconds that lasting work goes on before it is stopped
+
+# What the labs are compared with: as little as a page can be.
+EMPTY_APP = '''
+import streamlit as st
+
+st.set_page_config(layout="wide")
+st.title("Empty")
+
+
+@st.fragment
+def nothing():
+    value = st.slider("value", 0, 100, 50, key="empty_value")
+    bars = {"mark": "bar", "encoding": {"x": {"field": "x", "type": "ordinal"}, "y": {"field": "y", "type": "quantitative"}}}
+    st.vega_lite_chart({"x": [1, 2, 3], "y": [3, 1, 2]}, bars, key="empty_chart")
+    with st.container(key="empty_said"):
+        st.markdown(str(value))
+
+
+nothing()
+'''
+
+# Runs inside the page. `arm(selector)` remembers what is seen and answers, after the next key or pointer event,
+# with the milliseconds from there to the first painted frame that shows something else.
+WATCH = """
+(() => {
+  const look = (node, out) => {
+    if (node.nodeType === 3) { out.push(node.data); return }
+    if (node.nodeType !== 1 && node.nodeType !== 11) return
+    if (node.tagName === "CANVAS") {
+      const small = document.createElement("canvas")
+      small.width = small.height = 256
+      if (node.width && node.height) small.getContext("2d").drawImage(node, 0, 0, 256, 256)
+      out.push(small.toDataURL())
+      return
+    }
+    if (node.tagName === "svg" && node.querySelector(".role-frame")) {
+      for (const mark of node.querySelectorAll(".role-mark path, .role-mark text, .role-mark line"))
+        if (mark.getAttribute("opacity") !== "0" && !mark.closest(".background"))
+          out.push(["d", "transform", "fill", "stroke", "opacity", "fill-opacity", "stroke-opacity"].map(a => mark.getAttribute(a)).join(),
+            mark.tagName === "text" ? mark.textContent : "")
+      return
+    }
+    if (node.nodeType === 1) {
+      if (node.dataset?.seen !== undefined || node.tagName === "STYLE" || node.tagName === "SCRIPT") return
+      out.push(node.className?.baseVal === undefined && node.closest("[data-testid]") === null ? node.className : "",
+        node.style?.backgroundColor ?? "", node.style?.width ?? "", node.tagName === "INPUT" ? node.value : "",
+        node.getAttribute("aria-valuenow") ?? "")
+    }
+    if (node.shadowRoot) look(node.shadowRoot, out)
+    for (const child of node.childNodes) look(child, out)
+  }
+  const seen = selector => {
+    const out = []
+    for (const element of document.querySelectorAll(selector)) look(element, out)
+    return out.filter(Boolean).join("|")
+  }
+  window.glassboxArm = (selector, never) => {
+    const before = seen(selector)
+    const state = { start: null }
+    const begin = event => { state.start ??= performance.now() }
+    for (const type of ["keydown", "pointerdown"]) window.addEventListener(type, begin, { capture: true, once: true })
+    let dirty = false
+    const observed = new WeakSet(), observer = new MutationObserver(() => { dirty = true })
+    const observe = root => {
+      if (observed.has(root)) return
+      observed.add(root)
+      observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true })
+    }
+    const inside = () => {
+      observe(document.body)
+      for (const element of document.querySelectorAll(selector)) {
+        for (const one of [element, ...element.querySelectorAll("*")]) if (one.shadowRoot) observe(one.shadowRoot)
+        if (element.querySelector("canvas")) dirty = true
+      }
+    }
+    inside()
+    window.glassboxSeen = new Promise(done => {
+      const end = value => { observer.disconnect(); done(value) }
+      const frame = () => {
+        if (state.start !== null) {
+          if (performance.now() - state.start > never) return end(null)
+          inside()
+          if (dirty) {
+            dirty = false
+            const now = seen(selector)
+            if (now && now !== before) {
+              const channel = new MessageChannel()  // its turn comes when this frame has been painted
+              channel.port1.onmessage = () => end(performance.now() - state.start)
+              channel.port2.postMessage(0)
+              return
+            }
+          }
+        }
+        requestAnimationFrame(frame)
+      }
+      requestAnimationFrame(frame)
+    })
+    return before.length
+  }
+})()
+"""
+IDLE = """() => document.querySelector('[data-testid="stApp"]')?.getAttribute('data-test-script-state') === 'notRunning'"""
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print a table and one JSON line, write the file."""
+    options = _options(arguments)
+    started = time.time()
+    with served(ROOT / "app.py") as labs, empty_app() as empty, chromium() as browser:
+        if options.busy:
+            _keep_busy(browser, labs)
+        first = measure(browser, empty, EMPTY, options.repeats)
+        rows = [measure(browser, labs, probe, options.repeats, print) for probe in PROBES if probe.page in options.pages]
+        last = measure(browser, empty, EMPTY, options.repeats)
+    times = [*first["ms"], *last["ms"]]
+    base = statistics.median(times)
+    result = {
+        "what": "milliseconds from a key or click to the first frame in which the chart it drives has changed",
+        "command": " ".join(["python -m core.bench interaction", *arguments]),
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "busy": options.busy,
+        "seconds": round(time.time() - started),
+        "empty_page": {"median_ms": round(base), "ms": times},
+        "probes": [_with_ratio(row, base) for row in rows],
+    }
+    for row in result["probes"]:
+        print(_line(row))
+    options.out.write_text(_written(result), "utf-8")
+    print(json.dumps({"empty_page_ms": round(base), **_worst(result["probes"])}))
+
+
+def measure(browser, address: str, probe: Probe, repeats: int, say=None) -> dict:
+    """One control in a fresh session: the times in ms of every repeat; None where nothing changed."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.add_init_script(WATCH)
+    page.goto(f"{address}/{probe.page if probe is not EMPTY else ''}?lang=en&{probe.link}")
+    page.wait_for_selector("h1")
+    _settle(page)
+    page.wait_for_function("selector => document.querySelector(selector)", arg=probe.watch)
+    _settle(page)
+    times, stops = [], []
+    for i in range(repeats):
+        step = probe.steps[i % len(probe.steps)]
+        times.append(_one(page, step, probe.watch))
+        if probe.stop:
+            page.wait_for_timeout(1000 * RUNNING)
+            stops.append(_one(page, probe.stop, probe.stopped or probe.watch))
+        _settle(page)
+    context.close()
+    row = {"page": probe.page, "control": probe.control, "kind": probe.kind, "ms": times}
+    if probe.stop:
+        row["stop_ms"] = stops
+    if say:
+        say(f"{probe.page:16} {probe.control:22} {times} {stops or ''}", flush=True)
+    return row
+
+
+def _one(page, step: Step, watch: str) -> int | None:
+    """Do one thing and wait for what is seen to change."""
+    target = page.locator(step.target).first
+    target.scroll_into_view_if_needed()
+    if step.do in ("press", "type"):
+        target.focus()
+        if step.do == "type":  # what is measured is the key that hands the text over
+            target.evaluate("field => field.setSelectionRange(field.value.length, field.value.length)")
+            page.keyboard.type(step.argument)
+            page.wait_for_timeout(50)
+    page.evaluate("([selector, never]) => glassboxArm(selector, never)", [watch, 1000 * NEVER])
+    if step.do == "press":
+        page.keyboard.press(step.argument)
+    elif step.do == "type":
+        page.keyboard.press("Control+Enter")
+    else:
+        target.click(force=True, no_wait_after=True)
+    found = page.evaluate("() => window.glassboxSeen")
+    return None if found is None else round(found)
+
+
+def _settle(page) -> None:
+    """Wait until the script is done and the browser has drawn what it got."""
+    page.wait_for_function(IDLE)
+    page.wait_for_timeout(250)
+    page.wait_for_function(IDLE)
+
+
+def _keep_busy(browser, labs: str) -> None:
+    """Another viewer, whose text is written on without end. Their browser draws no charts: it would run elsewhere."""
+    page = browser.new_context(viewport={"width": 400, "height": 300}).new_page()
+    page.route("**/ArrowVegaLiteChart*.js", lambda route: route.abort())
+    page.goto(f"{labs}/next_token?lang=en")
+    page.wait_for_selector(".st-key-next_token_write button", timeout=60_000)
+    page.evaluate("() => setInterval(() => document.querySelector('.st-key-next_token_write button')?.click(), 100)")
+    page.wait_for_selector(".st-key-next_token_stop", timeout=60_000)
+
+
+@contextmanager
+def served(app: Path):
+    """`streamlit run` on a free port of this machine; gives the address."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
+    options += ["--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
+    command = [sys.executable, "-m", "streamlit", "run", app.name, *options]
+    server = subprocess.Popen(command, cwd=app.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(480):
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
+                break
+            except OSError:
+                if server.poll() is not None:
+                    raise RuntimeError(f"{app} ended with {server.returncode} before it answered") from None
+                time.sleep(0.25)
+        else:
+            raise RuntimeError(f"{app} did not answer within 120 s")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@contextmanager
+def empty_app():
+    """The page that the labs are compared with."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = Path(folder) / "app.py"
+        app.write_text(EMPTY_APP, "utf-8")
+        with served(app) as address:
+            yield address
+
+
+@contextmanager
+def chromium():
+    """The Chromium of this machine, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def find_chromium() -> str | None:
+    """Where Chromium is; None lets playwright look for its own."""
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
+def machine() -> dict:
+    """Processor, cores and what drives the browser."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return {"processor": name, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
+
+
+def _with_ratio(row: dict, base: float) -> dict:
+    """The row with its medians over the repeats that changed, and how many did not."""
+    found = [ms for ms in row["ms"] if ms is not None]
+    median = statistics.median(found) if found else None
+    extra = {"median_ms": median, "ratio": round(median / base, 2) if found else None, "unchanged": len(row["ms"]) - len(found)}
+    if "stop_ms" in row:
+        stops = [ms for ms in row["stop_ms"] if ms is not None]
+        extra |= {"stop_median_ms": statistics.median(stops) if stops else None, "stop_unseen": len(row["stop_ms"]) - len(stops)}
+    return row | extra
+
+
+def _line(row: dict) -> str:
+    missed = f"  {row['unchanged']} of {len(row['ms'])} without a change" if row["unchanged"] else ""
+    stop = f"  stop {row['stop_median_ms']} ms" if "stop_ms" in row else ""
+    return f"{row['page']:16} {row['control']:24} {row['median_ms'] or '-':>6} ms  {row['ratio'] or '-':>5} x{stop}{missed}"
+
+
+def _worst(rows: list[dict]) -> dict:
+    ratios = {f"{row['page']}.{row['control']}": row["ratio"] for row in rows if row["ratio"]}
+    worst = max(ratios, key=ratios.get, default=None)
+    return {"probes": len(rows), "worst": worst, "worst_ratio": ratios.get(worst), "unchanged": sum(row["unchanged"] for row in rows)}
+
+
+def _written(result: dict) -> str:
+    """One line a probe, so that a new run reads well as a difference."""
+    head = {key: value for key, value in result.items() if key != "probes"}
+    rows = ",\n".join("  " + json.dumps(row) for row in result["probes"])
+    return json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "probes": [\n{rows}\n ]\n}}\n'
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    known = sorted({probe.page for probe in PROBES})
+    parser = argparse.ArgumentParser(prog="python -m core.bench interaction", description=__doc__.split("\n")[0])
+    parser.add_argument("--busy", action="store_true", help="another viewer keeps the model busy")
+    parser.add_argument("--pages", type=lambda text: text.split(","), default=known, help="only these: " + ",".join(known))
+    parser.add_argument("--repeats", type=int, default=7, help="at least 5 (default 7)")
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args(arguments)
+    if options.repeats < 5:
+        parser.error(f"--repeats must be at least 5, got {options.repeats}")
+    unknown = set(options.pages) - set(known)
+    if unknown:
+        parser.error(f"no probes for {', '.join(sorted(unknown))}; there are some for {', '.join(known)}")
+    return options
