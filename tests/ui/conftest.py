@@ -1,5 +1,6 @@
 """Opening pages as a viewer does: inside the frame, with what a link carries."""
 
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,8 @@ def open_page():
 def said(at) -> str:
     """All notes and errors on the page as one text, without Markdown's escapes."""
     return "\n".join(box.value for box in [*at.warning, *at.error]).replace("\\", "")
+
+
+def told(at) -> list[str]:
+    """What stands beside every chart for those who cannot see it, in the order of the charts."""
+    return [unescape(part.split(">", 1)[1].removesuffix("</p>")) for h in at.get("html") if "glassbox-said" in (part := h.proto.body)]

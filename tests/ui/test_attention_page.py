@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ui.conftest import said
+from tests.ui.conftest import said, told
 
 LONG = "Mary has a cat, and the cat is called Milo. She lives near the river and reads a book every evening. " * 14
 
@@ -19,7 +19,7 @@ def button(at, key):
 def test_opens_with_an_induction_head(open_page, lang):
     at = open_page("attention", lang)
     assert not at.exception and not at.error and not at.warning
-    assert len(charts(at)) == 4 and all(chart.alt for chart in charts(at))
+    assert len(charts(at)) == 4 and all(chart.alt for chart in charts(at)) and all(told(at)) and len(told(at)) == 4
     head = next(box for box in at.selectbox if box.key == "attention_list")
     assert head.format_func(head.value).endswith({"en": "induction", "de": "Induktion"}[lang])
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.decoding import beam_search, generate
 from core.measure.repetition import repeated
 from core.ui.texts import Texts
+from tests.ui.conftest import told
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +41,7 @@ def charts(at: AppTest) -> list:
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_panel_in_both_languages(language):
     at = open_page(language, long="true", steps="4")
-    assert len(charts(at)) == 3 and all(chart.alt for chart in charts(at))
+    assert len(charts(at)) == 3 and all(chart.alt for chart in charts(at)) and all(told(at)) and len(told(at)) == 3
     assert len(at.success) == 1
     assert "{" not in at.success[0].value
 
@@ -54,12 +55,12 @@ def test_numbers_are_those_of_the_core(mini):
     assert metric(at, "en", "held") == f"{tree.cache_bytes / 1000:,.0f}"
     assert f"{tree.hypotheses[0].logprob:.2f}" in at.success[0].value.replace("\\", "")
     spec = json.loads(charts(at)[0].spec)
-    assert spec["layer"] and f"{tree.hypotheses[0].logprob:.2f}" in charts(at)[0].alt
+    assert spec["layer"] and f"{tree.hypotheses[0].logprob:.2f}" in told(at)[0]
 
 
 def test_the_tree_grows_by_button():
     at = open_page(steps="4", shown="1")
-    assert "1" in charts(at)[0].alt
+    assert "1" in told(at)[0]
     button = next(b for b in at.button if b.key == "beam_search_on")
     button.click()
     run(at)

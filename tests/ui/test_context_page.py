@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.measure.context import next_probs_by_window, pairs
 from core.ui.texts import Texts
+from tests.ui.conftest import told
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +38,7 @@ def text(at: AppTest) -> str:
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_panel_in_both_languages(language):
     at = open_page(language)
-    assert len(charts(at)) == 4 and all(chart.alt for chart in charts(at))
+    assert len(charts(at)) == 4 and all(chart.alt for chart in charts(at)) and all(told(at)) and len(told(at)) == 4
     assert len(at.success) == 1 and "{" not in at.success[0].value
 
 
@@ -53,7 +54,7 @@ def test_numbers_are_those_of_the_core(mini):
 def test_another_answer_is_looked_for(mini):
     ids = mini.tokenizer.encode(Texts("context_window", "en").plain("prompt.default"))
     at = open_page(answer="3")
-    assert mini.tokenizer.label(ids[2]) in charts(at)[0].alt
+    assert mini.tokenizer.label(ids[2]) in told(at)[0]
     at = open_page(answer="9999")
     assert len(at.warning) == 1
     at.text_area[0].set_value("A text that has nothing to do with the one before, and is long enough.")
