@@ -9,6 +9,7 @@ from core.kv_cache.paged import PagedCache
 from core.measure.cache_drift import drift_from_full
 from core.measure.pages import drop_at_random
 from core.ui import controls, panels
+from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider
 from core.ui.race import race
@@ -92,13 +93,13 @@ def compare(ids):
             st.caption(t("compare.none"))
             return
         panels.table(page, "compare", comparison(page, runs, names), shares=("agreement",))
-        order = [names[r.kind] for r in runs]
+        order = tuple(names[r.kind] for r in runs)
         for name, column, place in zip(("bytes", "kl"), ("bytes_held", "kl"), st.columns(2)):
             data = charts.steps_data({names[r.kind]: getattr(r, column) for r in runs})
             labels = {"step": t.plain("compare.step"), "y": t.plain(f"compare.{name}_y")}
-            top = 1.05 * max(1.0, float(data["value"].max()))
-            place.altair_chart(charts.steps_chart(data, labels, order, top, page.language), alt=t.plain(f"compare.{name}_alt"))
+            spec = charts.steps_chart(order, charts.ceiling(1.05 * float(data["value"].max())), language=page.language, **labels)
             with place:
+                draw(page, f"compare_{name}", spec, data, t.plain(f"compare.{name}_alt"))
                 panels.download(page, name, lambda data=data: data)
         st.caption(t("compare.note"))
 
@@ -111,7 +112,8 @@ def pages(ids):
         labels = t.words("pages", "held", "empty", "block", "physical", "position")
         numbers = {"dropped": result.dropped, "n": len(ids), "freed": result.freed, "blocks": result.full_blocks}
         cells = charts.pages_data(result)
-        st.altair_chart(charts.pages_chart(cells, labels, page.language), alt=t.plain("pages.alt", **numbers))
+        spec = charts.pages_chart(cells["block"].nunique(), **labels, language=page.language)
+        draw(page, "pages", spec, cells, t.plain("pages.alt", **numbers))
         panels.download(page, "pages", lambda: cells)
         st.markdown(t("pages.result", expected=(share / 100) ** 16, **numbers))
 
@@ -122,11 +124,12 @@ def models():
         with st.container(horizontal=True, gap="large"):
             tokens = 2 ** controls.slider(page, "context_power", 10, 20, 15)
             sequences = controls.slider(page, "sequences", 1, 64, 1)
-        data, ceilings = charts.model_data(MODELS, tokens, sequences), charts.ceiling_data(GPUS)
+        data = charts.model_data(MODELS, tokens, sequences)
         st.caption(t("models.tokens", tokens=tokens, sequences=sequences))
         largest = data.loc[data["gb"].idxmax()]
         alt = t.plain("models.alt", model=largest["model"], tokens=tokens, sequences=sequences, gb=largest["gb"])
-        st.altair_chart(charts.model_bars(data, ceilings, t.words("models", "gigabytes"), 120.0, page.language), alt=alt)
+        spec = charts.model_bars(len(data), charts.ceilings(GPUS), 120.0, t.plain("models.gigabytes"), page.language)
+        draw(page, "models", spec, data, alt)
         panels.table(page, "models", data)
 
 

@@ -35,10 +35,14 @@ def key(page: str, name: str, inside: str = "") -> str:
     return f".st-key-{page}_{name} {inside}".strip()
 
 
+def thumb(page: str, name: str) -> str:
+    """Selector of what the arrow keys move."""
+    return key(page, name, '[role="slider"], ') + key(page, name, 'input[type="range"]')
+
+
 def slide(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
     """A slider moved with the arrow keys."""
-    thumb = key(page, name, '[role="slider"], ') + key(page, name, 'input[type="range"]')
-    return Probe(page, name, "slider", _presses(thumb, keys or ("ArrowRight",)), key(page, watch), link)
+    return Probe(page, name, "slider", _presses(thumb(page, name), keys or ("ArrowRight",)), key(page, watch), link)
 
 
 def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
@@ -48,7 +52,7 @@ def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Prob
 
 def choose(page: str, name: str, watch: str, *words: str, link: str = "") -> Probe:
     """A choice all of whose options are visible, by their English words."""
-    steps = tuple(Step("click", key(page, name, f'button:text-is("{word}")')) for word in words)
+    steps = tuple(Step("click", key(page, name, f'button:has(:text-is("{word}"))')) for word in words)
     return Probe(page, name, "choice", steps, key(page, watch), link)
 
 
@@ -76,7 +80,7 @@ def _presses(target: str, keys: tuple[str, ...]) -> tuple[Step, ...]:
     return tuple(Step("press", target, one) for one in keys)
 
 
-EMPTY = Probe("empty", "value", "slider", _presses('.st-key-empty_value [role="slider"], .st-key-empty_value input', ("ArrowRight",)), ".st-key-empty_said")
+EMPTY = slide("empty", "value", "said")
 
 PROBES = (
     follow("next_token", "temperature", "bars"),
@@ -86,7 +90,7 @@ PROBES = (
     pick("next_token", "tokens", "tokens", 1, 2, 3),
     write("next_token", "bars"),
     Probe("next_token", "write", "button", (Step("click", key("next_token", "write", "button")),), key("next_token", "bars"),
-          stop=Step("click", key("next_token", "stop", "button")), stopped=key("next_token", "write")),
+          stop=Step("click", key("next_token", "stop", "button")), stopped=key("next_token", "stop")),
     push("beam_search", "back", watch="tree"),
     push("beam_search", "on", watch="tree", link="beam_search_shown=1"),
     follow("beam_search", "shown", "tree"),
@@ -97,21 +101,24 @@ PROBES = (
     pick("attention", "strip", "strip", 3, 5, 7, 9),
     pick("attention", "gallery", "map", 3, 20, 31, 44, inside=".grid button"),
     switch("attention", "hide_first", "map"),
-    push("attention", "next", "back", watch="steps_panel"),
+    Probe("attention", "next", "button", tuple(Step("click", key("attention", name, "button")) for name in ("next", "back")),
+          '[class*="st-key-attention_steps_"]'),
     write("attention", "map"),
     follow("context_window", "window", "curve", "ArrowLeft"),
     follow("context_window", "window", "text", "ArrowLeft"),
     follow("context_window", "window", "guesses", "PageDown", "PageUp"),
     pick("context_window", "text", "curve", 2, 5, 9),
     write("context_window", "curve"),
-    choose("kv_cache", "strategy", "work_with", "window", "sinks + window"),
-    slide("kv_cache", "budget", "work_with", link="kv_cache_strategy=window"),
-    slide("kv_cache", "step", "work_with", "ArrowLeft"),
-    slide("kv_cache", "drop_share", "pages_map", "ArrowLeft"),
-    slide("kv_cache", "context_power", "models_bars"),
-    write("kv_cache", "work_with"),
+    choose("kv_cache", "strategy", "work", "Window", "Everything"),
+    slide("kv_cache", "budget", "work", link="kv_cache_strategy=window"),
+    follow("kv_cache", "step", "work"),
+    slide("kv_cache", "drop_share", "pages", "ArrowLeft"),
+    slide("kv_cache", "context_power", "models"),
+    write("kv_cache", "work"),
+    Probe("kv_cache", "new_tokens", "slider", _presses(thumb("kv_cache", "new_tokens"), ("ArrowRight",)),
+          '[data-testid="stProgress"]', stop=Step("press", key("kv_cache", "seed", "input"), "ArrowUp")),
     Probe("kv_cache", "race_start", "button", (Step("click", key("kv_cache", "race_start", "button")),), key("kv_cache", "clock"),
-          link="kv_cache_race_tokens=60", stop=Step("press", key("kv_cache", "race_tokens", "[role=slider]"), "ArrowLeft")),
+          link="kv_cache_race_tokens=60", stop=Step("press", thumb("kv_cache", "race_tokens"), "ArrowLeft")),
     choose("quantization", "format", "comb", "INT8", "INT4", "NF4", "INT4"),
     choose("quantization", "granularity", "comb", "matrix", "row"),
     slide("quantization", "layer", "comb"),

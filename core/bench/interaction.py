@@ -91,7 +91,7 @@ WATCH = """
     for (const element of document.querySelectorAll(selector)) look(element, out)
     return out.filter(Boolean).join("|")
   }
-  window.glassboxArm = (selector, never) => {
+  window.glassboxArm = (selector, never, mayGo) => {
     const before = seen(selector)
     const state = { start: null }
     const begin = event => { state.start ??= performance.now() }
@@ -120,7 +120,7 @@ WATCH = """
           if (dirty) {
             dirty = false
             const now = seen(selector)
-            if (now && now !== before) {
+            if ((now || mayGo) && now !== before) {
               const channel = new MessageChannel()  // its turn comes when this frame has been painted
               channel.port1.onmessage = () => end(performance.now() - state.start)
               channel.port2.postMessage(0)
@@ -169,34 +169,41 @@ def main(arguments: list[str]) -> None:
 
 def measure(browser, address: str, probe: Probe, repeats: int, say=None) -> dict:
     """One control in a fresh session: the times in ms of every repeat; None where nothing changed."""
+    from playwright.sync_api import Error
+
+    row = {"page": probe.page, "control": probe.control, "kind": probe.kind, "ms": []}
+    if probe.stop:
+        row["stop_ms"] = []
     context = browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US")
-    page = context.new_page()
-    page.set_default_timeout(60_000)
+    try:
+        _repeat(context.new_page(), address, probe, repeats, row)
+    except Error as error:  # no such control, or it cannot be reached: said, and the others are still measured
+        row["error"] = error.message.splitlines()[0][:100]
+    context.close()
+    if say:
+        say(f"{probe.page:16} {probe.control:16} {row['ms']} {row.get('stop_ms', '')} {row.get('error', '')}", flush=True)
+    return row
+
+
+def _repeat(page, address: str, probe: Probe, repeats: int, row: dict) -> None:
+    """Open the page and fill `row` with the times."""
+    page.set_default_timeout(30_000)
     page.add_init_script(WATCH)
     page.goto(f"{address}/{probe.page if probe is not EMPTY else ''}?lang=en&{probe.link}")
     page.wait_for_selector("h1")
     _settle(page)
     page.wait_for_function("selector => document.querySelector(selector)", arg=probe.watch)
     _settle(page)
-    times, stops = [], []
     for i in range(repeats):
-        step = probe.steps[i % len(probe.steps)]
-        times.append(_one(page, step, probe.watch))
+        row["ms"].append(_one(page, probe.steps[i % len(probe.steps)], probe.watch))
         if probe.stop:
             page.wait_for_timeout(1000 * RUNNING)
-            stops.append(_one(page, probe.stop, probe.stopped or probe.watch))
+            row["stop_ms"].append(_one(page, probe.stop, probe.stopped or probe.watch, may_go=True))
         _settle(page)
-    context.close()
-    row = {"page": probe.page, "control": probe.control, "kind": probe.kind, "ms": times}
-    if probe.stop:
-        row["stop_ms"] = stops
-    if say:
-        say(f"{probe.page:16} {probe.control:22} {times} {stops or ''}", flush=True)
-    return row
 
 
-def _one(page, step: Step, watch: str) -> int | None:
-    """Do one thing and wait for what is seen to change."""
+def _one(page, step: Step, watch: str, may_go: bool = False) -> int | None:
+    """Do one thing and wait for what is seen to change; to vanish is a change only with `may_go`."""
     target = page.locator(step.target).first
     target.scroll_into_view_if_needed()
     if step.do in ("press", "type"):
@@ -205,7 +212,7 @@ def _one(page, step: Step, watch: str) -> int | None:
             target.evaluate("field => field.setSelectionRange(field.value.length, field.value.length)")
             page.keyboard.type(step.argument)
             page.wait_for_timeout(50)
-    page.evaluate("([selector, never]) => glassboxArm(selector, never)", [watch, 1000 * NEVER])
+    page.evaluate("(how) => glassboxArm(...how)", [watch, 1000 * NEVER, may_go])
     if step.do == "press":
         page.keyboard.press(step.argument)
     elif step.do == "type":
@@ -310,6 +317,7 @@ def _with_ratio(row: dict, base: float) -> dict:
 
 def _line(row: dict) -> str:
     missed = f"  {row['unchanged']} of {len(row['ms'])} without a change" if row["unchanged"] else ""
+    missed += f"  {row['error']}" if "error" in row else ""
     stop = f"  stop {row['stop_median_ms']} ms" if "stop_ms" in row else ""
     return f"{row['page']:16} {row['control']:24} {row['median_ms'] or '-':>6} ms  {row['ratio'] or '-':>5} x{stop}{missed}"
 
@@ -317,7 +325,7 @@ def _line(row: dict) -> str:
 def _worst(rows: list[dict]) -> dict:
     ratios = {f"{row['page']}.{row['control']}": row["ratio"] for row in rows if row["ratio"]}
     worst = max(ratios, key=ratios.get, default=None)
-    return {"probes": len(rows), "worst": worst, "worst_ratio": ratios.get(worst), "unchanged": sum(row["unchanged"] for row in rows)}
+    return {"probes": len(rows), "worst": worst, "worst_ratio": ratios.get(worst), "unchanged": sum(row["unchanged"] for row in rows), "errors": sum("error" in row for row in rows)}
 
 
 def _written(result: dict) -> str:

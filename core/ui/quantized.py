@@ -122,7 +122,7 @@ def price_chart(page, place, below, ids, stored: Stored) -> None:
         with place:
             spec = charts.price_chart(len(FORMATS), **page.t.words("price", "perplexity", "change"), language=page.language)
             alt = page.t.plain("price.alt", worst=worst["change"], format=worst["name"])
-            draw(page, f"price_{len(measured)}", spec, data, alt)
+            draw(page, "price", spec, data, alt)
     with below:
         panels.download(page, "price", lambda: data)
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.charts.kv_cache import clock_chart
 from core.ui import panels
+from core.ui.charts import draw as put
 from core.ui.texts import escaped
 
 ROLES = {"none": "computed", "full": "reused"}
@@ -77,7 +78,9 @@ def race(page, question, n: int, start: bool, writer: Callable[[str], Iterator])
         for kind, place in places.items():
             text = escaped(page.lm.tokenizer.decode(lanes.tokens[kind]))
             place.markdown(f"**{words[LANES[kind]]}** · {t.number(lanes.seconds(kind), '.2f')} s  \n{text}")
-        chart.altair_chart(clock_chart(lanes.table(words), words, lanes.scale(), n, page.language), alt=t.plain("race.alt"))
+        spec = clock_chart(lanes.scale(), n, words["seconds"], words["written"], words["without"], words["with"], page.language)
+        with chart:
+            put(page, "clock", spec, lanes.table(words), t.plain("race.alt"))
 
     draw()
     if start:
