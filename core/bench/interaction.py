@@ -93,7 +93,7 @@ WATCH = """
   }
   window.glassboxArm = (selector, never, mayGo) => {
     const before = seen(selector)
-    const state = { start: null }
+    const state = { start: null }, armed = performance.now()
     const begin = event => { state.start ??= performance.now() }
     for (const type of ["keydown", "pointerdown"]) window.addEventListener(type, begin, { capture: true, once: true })
     let dirty = false
@@ -114,6 +114,7 @@ WATCH = """
     window.glassboxSeen = new Promise(done => {
       const end = value => { observer.disconnect(); done(value) }
       const frame = () => {
+        if (state.start === null && performance.now() - armed > never) return end(null)
         if (state.start !== null) {
           if (performance.now() - state.start > never) return end(null)
           inside()
@@ -325,7 +326,8 @@ def _line(row: dict) -> str:
 def _worst(rows: list[dict]) -> dict:
     ratios = {f"{row['page']}.{row['control']}": row["ratio"] for row in rows if row["ratio"]}
     worst = max(ratios, key=ratios.get, default=None)
-    return {"probes": len(rows), "worst": worst, "worst_ratio": ratios.get(worst), "unchanged": sum(row["unchanged"] for row in rows), "errors": sum("error" in row for row in rows)}
+    counts = {"unchanged": sum(row["unchanged"] for row in rows), "errors": sum("error" in row for row in rows)}
+    return {"probes": len(rows), "worst": worst, "worst_ratio": ratios.get(worst)} | counts
 
 
 def _written(result: dict) -> str:

@@ -1,0 +1,72 @@
+"""The app in a real browser: one server and one Chromium for all tests, a fresh viewer for each."""
+
+import os
+
+import pytest
+
+from core.bench.interaction import CHROMIUM, IDLE, ROOT, find_chromium, served
+
+PATIENCE = 120_000  # ms; a machine that runs other things besides takes its time
+
+
+@pytest.fixture(scope="session")
+def address():
+    """Where the app answers."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with served(ROOT / "app.py") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = find_chromium()
+    if path is None:
+        pytest.skip("there is no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """visit("next_token?lang=en"): a viewer with an empty browser opens the page; gives it once it is whole."""
+    contexts = []
+
+    def opened(path: str, **settings):
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US", **settings))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(path if path.startswith("http") else f"{address}/{path}")
+        settled(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def settled(page) -> None:
+    """Wait until the page's script is done and has drawn a title."""
+    page.wait_for_selector("h1")
+    page.wait_for_function(IDLE)
+
+
+def bars(page) -> str:
+    """What the bars of the next-token lab show: their shapes and their numbers."""
+    page.wait_for_selector(BARS)
+    return page.evaluate(f"() => {SEEN}")
+
+
+def changed(page, before: str) -> str:
+    """Wait until the bars show something else than `before`."""
+    page.wait_for_function(f"before => {{ const now = {SEEN}; return now && now !== before }}", arg=before)
+    return bars(page)
+
+
+BARS = ".st-key-next_token_bars .role-mark path"
+SEEN = (
+    "[...document.querySelectorAll('.st-key-next_token_bars .role-mark path, .st-key-next_token_bars .role-mark text')]"
+    ".map(mark => mark.getAttribute('d') ?? mark.textContent).join('|')"
+)

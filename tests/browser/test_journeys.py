@@ -1,0 +1,115 @@
+"""What a viewer does, in Chromium: typing, dragging, clicking, sharing a link, and all of it without a mouse."""
+
+import re
+
+from tests.browser.conftest import bars, changed, settled
+
+TOKENS = ".st-key-next_token_tokens .strip > *"
+CHIPS = ".st-key-next_token_chips .strip button"
+SLIDER = ".st-key-next_token_temperature_slider input[type=range]"
+
+
+def type_prompt(page, text: str) -> None:
+    field = page.locator(".st-key-next_token_prompt textarea")
+    field.fill(text)
+    field.press("Control+Enter")
+
+
+def test_typing_a_prompt_moves_the_bars(visit):
+    page = visit("next_token?lang=en")
+    before = bars(page)
+    type_prompt(page, "The capital of France is")
+    now = changed(page, before)
+    page.locator(TOKENS).first.wait_for()
+    assert "Paris" in page.locator(CHIPS).first.inner_text()
+    assert re.search(r"\d%", now)
+
+
+def test_moving_the_temperature_moves_the_bars(visit):
+    page = visit("next_token?lang=en")
+    before = bars(page)
+    slider = page.locator(SLIDER)
+    for _ in range(10):
+        slider.press("ArrowLeft")
+    cold = changed(page, before)
+    assert slider.input_value() == "0" and "100.0%" in cold  # all on one token
+    page.wait_for_url(re.compile("next_token_temperature=0"))
+
+
+def test_a_click_on_a_token_appends_it(visit):
+    page = visit("next_token?lang=en")
+    before, n = bars(page), page.locator(TOKENS).count()
+    chosen = page.locator(CHIPS).first.inner_text().split("\n")[0]
+    page.locator(CHIPS).first.click()
+    changed(page, before)
+    page.locator(TOKENS).nth(n).wait_for()
+    assert page.locator(TOKENS).nth(n).inner_text().split("\n")[0] == chosen
+    page.wait_for_url(re.compile(r"next_token_added=\d+"))
+
+
+def test_a_shared_link_shows_the_same_to_another_viewer(visit):
+    page = visit("next_token?lang=en")
+    before = bars(page)
+    type_prompt(page, "Der Himmel ist heute")
+    before = changed(page, before)
+    page.locator(SLIDER).press("ArrowLeft")
+    before = changed(page, before)
+    page.wait_for_url(re.compile("next_token_temperature=0.9"))
+    page.locator(CHIPS).nth(1).click()
+    shown = changed(page, before)
+    page.wait_for_url(re.compile("next_token_added="))
+    settled(page)
+    other = visit(page.url)
+    bars(other)
+    other.locator(TOKENS).first.wait_for()
+    typed = "text => document.querySelector('.st-key-next_token_prompt textarea').value === text"
+    other.wait_for_function(typed, arg="Der Himmel ist heute")
+    assert other.locator(SLIDER).input_value() == "0.9"
+    assert other.locator(TOKENS).all_inner_texts() == page.locator(TOKENS).all_inner_texts()
+    assert bars(other) == bars(page) == shown
+
+
+def test_language_and_theme_are_switched(visit):
+    page = visit("next_token?lang=en", color_scheme="light")
+    assert page.locator("h1").inner_text() == "Next token"
+    page.get_by_role("radio", name="Deutsch").or_(page.get_by_role("button", name="Deutsch")).first.click()
+    page.get_by_role("heading", name="Nächstes Token", level=1).wait_for()
+    page.wait_for_url(re.compile("lang=de"))
+    background = "() => getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor"
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"light => ({background})() !== light", arg=light)
+    bars(page)
+
+
+def test_the_keyboard_alone_is_enough(visit):
+    page = visit("next_token?lang=en")
+    before = bars(page)
+
+    def tab_to(selector: str) -> None:
+        """Go on with Tab until what `selector` names has the focus, also inside a component."""
+        inside = """selector => { let e = document.activeElement
+            while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement
+            return e?.matches(selector) ?? false }"""
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if page.evaluate(inside, selector):
+                return
+        raise AssertionError(f"Tab never reaches {selector}")
+
+    tab_to("textarea")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("The opposite of hot is")
+    page.keyboard.press("Control+Enter")
+    before = changed(page, before)
+    settled(page)
+    tab_to(".strip button")  # the text
+    tab_to(".strip button")  # the candidates
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    before = changed(page, before)
+    settled(page)
+    tab_to("input[type=range]")
+    page.keyboard.press("ArrowRight")
+    changed(page, before)
+    page.wait_for_url(re.compile("next_token_temperature=1.1"))
