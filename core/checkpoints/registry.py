@@ -72,7 +72,8 @@ def locate(name: str) -> Path:
 
 
 def _bundled() -> list[str]:
-    return sorted(card.parent.name for card in MODELS.glob("*/card.toml"))
+    """Language models in this repository: folders with a tokenizer."""
+    return sorted(file.parent.name for file in MODELS.glob("*/tokenizer.tiktoken"))
 
 
 def _load(name: str) -> LanguageModel:

@@ -82,3 +82,14 @@ def test_what_the_presets_promise(mini, language):
 
     one, other = both(mini, language, "languages")
     assert abs(one.bits.sum() / other.bits.sum() - 1) < 0.1
+
+
+def test_every_bundled_name_is_a_language_model_that_loads():
+    """The page offers them as a second model; what else lies beside them (pictures and words) is none."""
+    from core.checkpoints import load_model, model_cards
+
+    bundled = [name for name, card in model_cards().items() if card["bundled"]]
+    assert "mini" in bundled
+    for name in bundled:
+        lm = load_model(name)
+        assert len(surprise(lm, lm.tokenizer.encode("Zwei Wörter")).bits) > 0
