@@ -21,7 +21,7 @@ t, lm = page.t, page.lm
 def guess(ids):
     def answer():
         found = passes.follow(lm, ids, len(ids) - 1)
-        third = 3 * found.from_block / (found.passed.n_layers + 1)
+        third = 3 * found.from_block / found.passed.n_layers
         return "early" if third <= 1 else "middle" if third <= 2 else "late", passes.spoken(page, found)
 
     panels.predict(page, ("early", "middle", "late"), answer)

@@ -41,13 +41,13 @@ class Followed:
 
     @property
     def from_block(self) -> int:
-        """The block, from 1, from which on the likeliest next token leads for good; 0 = from the embedding on."""
-        return leads_from(self.likeliest[::2])
+        """The block, from 1, after which the likeliest next token leads and goes on leading."""
+        return leads_from(self.likeliest[2::2]) + 1
 
     @property
     def first_block(self) -> int:
         """The block, from 1, after which it leads for the first time."""
-        return int((self.likeliest[::2] == self.likeliest[-1]).nonzero()[0])
+        return int((self.likeliest[2::2] == self.likeliest[-1]).nonzero()[0]) + 1
 
     def strongest(self) -> tuple[int, int]:
         """The head that moved the answer most."""

@@ -9,7 +9,8 @@ import torch
 
 from core.costs import parameters, prefill_flops
 from core.models import trace
-from core.ui import forward_map
+from core.ui import forward_map, passes
+from core.ui.texts import Texts
 from tests.ui.conftest import said
 
 LONG = "Mary has a cat, and the cat is called Milo. She lives near the river and reads a book every evening. " * 14
@@ -133,6 +134,21 @@ def test_the_presets_show_what_they_say(open_page, mini, lang, name, block, answ
     next(p for p in at.get("button_group") if p.key == "inside_preset").set_value(name).run()
     says = [part["says"] for part in drawn(at)["parts"]]
     assert says[block:] == [answer] * len(says[block:]) and says[block - 1] != answer
+
+
+@pytest.mark.parametrize("lang", ["en", "de"])
+def test_what_the_looks_say_about_parts(mini, lang):
+    """Attention writes the name, one MLP the late answer; the last MLP pushes the dog's verb down."""
+    t = Texts("inside", lang)
+
+    def split(name, asked=None):
+        ids = mini.tokenizer.encode(t.plain(f"presets.{name}.prompt"))
+        answer = None if asked is None else mini.tokenizer.encode(asked)[0]
+        return passes.follow(mini, ids, len(ids) - 1, answer).split
+
+    assert split("name").attentions.sum() > split("name").mlps.sum()
+    assert split("late").mlps.argmax() == 9
+    assert split("german", " bellt").mlps[9] < -2 and split("german", " bellt").mlps.argmin() == 9
 
 
 def test_long_texts_send_the_columns_around_the_followed_token(open_page):
