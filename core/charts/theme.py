@@ -60,15 +60,18 @@ def _without_data(part):
     return {key: _without_data(value) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
 
 
-def role_color(field: str = "role", labels: dict[str, str] | None = None, extra: tuple[str, ...] = ()) -> alt.Color:
+def role_color(field: str = "role", labels: dict[str, str] | None = None, extra: tuple[str, ...] = (), columns: int = 0) -> alt.Color:
     """Colour by role; `field` holds names of ROLES. `labels` (role -> words) draws a legend on top.
 
-    `extra` names what has no role: it gets the colours after the four.
+    `extra` names what has no role: it gets the colours after the four. `columns` breaks a long legend; 0 is one line.
     """
     legend = None
     if labels:
         words = " : ".join(f"datum.value == '{role}' ? {_quoted(text)}" for role, text in labels.items()) + " : ''"
-        legend = alt.Legend(title=None, orient="top", values=list(labels), labelExpr=words, symbolType="square", symbolOpacity=1, labelLimit=0)
+        legend = alt.Legend(
+            title=None, orient="top", values=list(labels), labelExpr=words, symbolType="square", symbolOpacity=1, labelLimit=0,
+            columns=columns or alt.Undefined,
+        )  # fmt: skip
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=[*ROLES, *extra]), legend=legend)
 
 

@@ -68,14 +68,15 @@ def set_value(page, name: str, value) -> None:
     st.session_state[page.key(name)] = value
 
 
-def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") -> None:
+def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", group: str = "presets") -> None:
     """A row of "what to try" (three at least). Each sets the prompt and controls and says what to look at.
 
     settings: {"fact": {"temperature": 0.0}}; texts: `presets.fact.label`, `.prompt`, `.look`. A preset
     sets every control that any preset names: those it does not name go back to `settings["default"]`.
+    A second row, for a second text, has another `group` of texts, named `<prompt_name>_presets`.
     A page without a prompt leaves out the texts `.prompt`; the preset shown is then the one whose settings hold.
     """
-    t, key = page.t, page.key("preset")
+    t, key = page.t, page.key("preset" if group == "presets" else group)
     resets = dict(settings.get("default", {}))
     names = [name for name in settings if name != "default"]
 
@@ -84,17 +85,17 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt") 
         if name:
             for control, value in (resets | dict(settings[name])).items():
                 set_value(page, control, value)
-            if f"presets.{name}.prompt" in t:
-                set_value(page, prompt_name, t.plain(f"presets.{name}.prompt"))
+            if f"{group}.{name}.prompt" in t:
+                set_value(page, prompt_name, t.plain(f"{group}.{name}.prompt"))
 
-    if names and f"presets.{names[0]}.prompt" in t:
-        now = _preset_of(page, st.session_state.get(page.key(prompt_name)), page.language)
+    if names and f"{group}.{names[0]}.prompt" in t:
+        now = _preset_of(page, st.session_state.get(page.key(prompt_name)), page.language, group)
     else:
         now = next((name for name in names if _holds(page, resets | dict(settings[name]), resets)), None)
     st.session_state[key] = now if now in names else None
-    st.pills(t("presets.label"), names, format_func=lambda name: t(f"presets.{name}.label"), key=key, on_change=chosen)
+    st.pills(t("presets.label"), names, format_func=lambda name: t(f"{group}.{name}.label"), key=key, on_change=chosen)
     if now in names:
-        st.caption(f":material/visibility: {t(f'presets.{now}.look')}")
+        st.caption(f":material/visibility: {t(f'{group}.{now}.look')}")
 
 
 def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1, live: bool = False) -> list[int]:
@@ -216,7 +217,9 @@ def _follow_language(page, name: str) -> None:
     if before in (None, page.language):
         return
     words = load(before, page.name)
-    for text in (f"{name}.default", *(f"presets.{p}.{name}" for p in page.t.group("presets"))):
+    examples = [f"presets.{p}.{name}" for p in page.t.group("presets")]
+    examples += [f"{name}_presets.{p}.prompt" for p in page.t.group(f"{name}_presets")]
+    for text in (f"{name}.default", *examples):
         if words.get(text) == st.session_state[key]:
             st.session_state[key] = page.t.plain(text)
 
@@ -226,10 +229,10 @@ def _holds(page, wanted: Mapping, resets: Mapping) -> bool:
     return all(st.session_state.get(page.key(control), resets.get(control)) == value for control, value in wanted.items())
 
 
-def _preset_of(page, text: str | None, language: str) -> str | None:
+def _preset_of(page, text: str | None, language: str, group: str) -> str | None:
     """The preset whose prompt this is."""
     words = load(language, page.name)
-    return next((name for name in page.t.group("presets") if words.get(f"presets.{name}.prompt") == text), None)
+    return next((name for name in page.t.group(group) if words.get(f"{group}.{name}.prompt") == text), None)
 
 
 __all__ = [
