@@ -35,6 +35,12 @@ def key(page: str, name: str, inside: str = "") -> str:
     return f".st-key-{page}_{name} {inside}".strip()
 
 
+def shown(page: str, name: str) -> str:
+    """Selector of a chart or component with a page's key; a chart without clicks is known by the text beside it."""
+    block = '[data-testid="stVerticalBlock"]'
+    return f"{key(page, name)}, {block}:has([data-chart='{page}_{name}']):not(:has({block}))"
+
+
 def thumb(page: str, name: str) -> str:
     """Selector of what the arrow keys move."""
     return key(page, name, '[role="slider"], ') + key(page, name, 'input[type="range"]')
@@ -42,38 +48,39 @@ def thumb(page: str, name: str) -> str:
 
 def slide(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
     """A slider moved with the arrow keys."""
-    return Probe(page, name, "slider", _presses(thumb(page, name), keys or ("ArrowRight",)), key(page, watch), link)
+    return Probe(page, name, "slider", _presses(thumb(page, name), keys or ("ArrowRight",)), shown(page, watch), link)
 
 
 def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
     """A slider that follows the finger."""
-    return Probe(page, name, "live slider", _presses(key(page, f"{name}_slider", "input"), keys or ("ArrowLeft",)), key(page, watch), link)
+    steps = _presses(key(page, f"{name}_slider", "input"), keys or ("ArrowLeft",))
+    return Probe(page, name, "live slider", steps, shown(page, watch), link)
 
 
 def choose(page: str, name: str, watch: str, *words: str, link: str = "") -> Probe:
     """A choice all of whose options are visible, by their English words."""
     steps = tuple(Step("click", key(page, name, f'button:has(:text-is("{word}"))')) for word in words)
-    return Probe(page, name, "choice", steps, key(page, watch), link)
+    return Probe(page, name, "choice", steps, shown(page, watch), link)
 
 
 def switch(page: str, name: str, watch: str, link: str = "") -> Probe:
-    return Probe(page, name, "toggle", (Step("click", key(page, name, "label")),), key(page, watch), link)
+    return Probe(page, name, "toggle", (Step("click", key(page, name, "label")),), shown(page, watch), link)
 
 
 def push(page: str, *names: str, watch: str, link: str = "") -> Probe:
     """Buttons, pushed in turn."""
-    return Probe(page, names[0], "button", tuple(Step("click", key(page, name, "button")) for name in names), key(page, watch), link)
+    return Probe(page, names[0], "button", tuple(Step("click", key(page, name, "button")) for name in names), shown(page, watch), link)
 
 
 def pick(page: str, name: str, watch: str, *places: int, inside: str = "button", link: str = "") -> Probe:
     """Tokens or cells of a component, by their place, counted from 0."""
     steps = tuple(Step("click", key(page, name, f"{inside} >> nth={place}")) for place in places)
-    return Probe(page, name, "token", steps, key(page, watch), link)
+    return Probe(page, name, "token", steps, shown(page, watch), link)
 
 
 def write(page: str, watch: str, name: str = "prompt", link: str = "") -> Probe:
     """More text in the prompt, handed over."""
-    return Probe(page, name, "text", (Step("type", key(page, name, "textarea"), " and"),), key(page, watch), link)
+    return Probe(page, name, "text", (Step("type", key(page, name, "textarea"), " and"),), shown(page, watch), link)
 
 
 def _presses(target: str, keys: tuple[str, ...]) -> tuple[Step, ...]:
@@ -102,7 +109,7 @@ PROBES = (
     pick("attention", "gallery", "map", 3, 20, 31, 44, inside=".grid button"),
     switch("attention", "hide_first", "map"),
     Probe("attention", "next", "button", tuple(Step("click", key("attention", name, "button")) for name in ("next", "back")),
-          '[class*="st-key-attention_steps_"]'),
+          '[data-testid="stVerticalBlock"]:has([data-chart^="attention_steps_"]):not(:has([data-testid="stVerticalBlock"]))'),
     write("attention", "map"),
     follow("context_window", "window", "curve", "ArrowLeft"),
     follow("context_window", "window", "text", "ArrowLeft"),
@@ -117,7 +124,7 @@ PROBES = (
     write("kv_cache", "work"),
     Probe("kv_cache", "new_tokens", "slider", _presses(thumb("kv_cache", "new_tokens"), ("ArrowRight",)),
           '[data-testid="stProgress"]', stop=Step("press", key("kv_cache", "seed", "input"), "ArrowUp")),
-    Probe("kv_cache", "race_start", "button", (Step("click", key("kv_cache", "race_start", "button")),), key("kv_cache", "clock"),
+    Probe("kv_cache", "race_start", "button", (Step("click", key("kv_cache", "race_start", "button")),), shown("kv_cache", "clock"),
           link="kv_cache_race_tokens=60", stop=Step("press", thumb("kv_cache", "race_tokens"), "ArrowLeft")),
     choose("quantization", "format", "comb", "INT8", "INT4", "NF4", "INT4"),
     choose("quantization", "granularity", "comb", "matrix", "row"),

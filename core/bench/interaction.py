@@ -78,7 +78,7 @@ WATCH = """
       return
     }
     if (node.nodeType === 1) {
-      if (node.dataset?.seen !== undefined || node.tagName === "STYLE" || node.tagName === "SCRIPT") return
+      if (node.classList.contains("glassbox-said") || node.tagName === "STYLE" || node.tagName === "SCRIPT") return
       out.push(node.className?.baseVal === undefined && node.closest("[data-testid]") === null ? node.className : "",
         node.style?.backgroundColor ?? "", node.style?.width ?? "", node.tagName === "INPUT" ? node.value : "",
         node.getAttribute("aria-valuenow") ?? "")

@@ -10,7 +10,8 @@ from html import escape
 
 import streamlit as st
 
-_SAID = "<p class='glassbox-said' style='position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0'>{}</p>"
+_UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0"
+_SAID = f"<p class='glassbox-said' data-chart='{{}}' style='{_UNSEEN}'>{{}}</p>"
 
 
 def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None, width: str = "stretch") -> None:
@@ -28,4 +29,4 @@ def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], 
     label = page.t.plain("chart", title=page.t.plain(f"{page.panel[-1]}.title") if page.panel else page.t.plain(f"pages.{page.name}.title"))
     with st.container(gap=None):
         st.vega_lite_chart(data, spec, key=key, alt=label, width=width, on_select=picked if on_pick else "ignore")
-        st.html(_SAID.format(escape(alt)))
+        st.html(_SAID.format(key, escape(alt)))
