@@ -9,7 +9,7 @@ from core.checkpoints.errors import (
     UnsupportedCheckpoint,
 )
 from core.checkpoints.fetch import download
-from core.checkpoints.registry import load_model, memory_needed, model_cards, model_names
+from core.checkpoints.registry import load_model, memory_needed, model_cards, model_names, open_checkpoint
 
 __all__ = [
     "DamagedCheckpoint",
@@ -23,4 +23,5 @@ __all__ = [
     "memory_needed",
     "model_cards",
     "model_names",
+    "open_checkpoint",
 ]

@@ -1,4 +1,4 @@
-"""Hugging Face's names for a Llama's weights, and ours."""
+"""Hugging Face's names for the weights of a Llama, Qwen2 or Qwen3, and ours."""
 
 from core.models.config import DecoderConfig
 
@@ -19,11 +19,23 @@ def weight_names(config: DecoderConfig) -> dict[str, str]:
     """Every weight of the model: Hugging Face's name -> ours. Tied embeddings are stored once."""
     names = {"model.embed_tokens.weight": "embed.weight", "model.norm.weight": "ln_final.weight"}
     for layer in range(config.n_layers):
+        block = f"model.layers.{layer}."
         for theirs, ours in _BLOCK.items():
-            names[f"model.layers.{layer}.{theirs}.weight"] = f"blocks.{layer}.{ours}.weight"
+            names[f"{block}{theirs}.weight"] = f"blocks.{layer}.{ours}.weight"
+            if _has_bias(config, ours):
+                names[f"{block}{theirs}.bias"] = f"blocks.{layer}.{ours}.bias"
+        if config.qk_norm:
+            for part in "qk":
+                names[f"{block}self_attn.{part}_norm.weight"] = f"blocks.{layer}.attn.{part}_norm.weight"
     if not config.tied_embeddings:
         names["lm_head.weight"] = "unembed.weight"
     return names
+
+
+def _has_bias(config: DecoderConfig, part: str) -> bool:
+    if part in ("ln1", "ln2"):
+        return False
+    return config.biases or (config.qkv_bias and part in ("attn.q", "attn.k", "attn.v"))
 
 
 def to_llama_config(config: DecoderConfig, eos_token_id: int | None = None) -> dict:

@@ -9,6 +9,7 @@ from core.checkpoints.errors import DamagedCheckpoint, UnknownModel, Unsupported
 from core.checkpoints.fetch import catalogue, download
 from core.checkpoints.from_hub import REPOSITORY
 from core.checkpoints.shelf import Shelf
+from core.checkpoints.stored import Checkpoint, as_language_model
 from core.models.language_model import LanguageModel
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
@@ -47,7 +48,7 @@ def load_model(name: str = "mini") -> LanguageModel:
     found = _shelf.held.get(name)
     if found is not None:
         return _shelf.get(name, lambda: found)
-    return _shelf.get(name, lambda: _load(name), needed=memory_needed(name))
+    return _shelf.get(name, lambda: _load(name))
 
 
 def memory_needed(name: str) -> int:
@@ -76,21 +77,27 @@ def _bundled() -> list[str]:
     return sorted(file.parent.name for file in MODELS.glob("*/tokenizer.tiktoken"))
 
 
-def _load(name: str) -> LanguageModel:
-    from core.checkpoints.folder import load_folder
+def open_checkpoint(name: str) -> Checkpoint:
+    """A model of the catalogue, a folder, a GGUF file or a repository id, opened without reading its weights."""
     from core.checkpoints.gguf import open_gguf
-    from core.checkpoints.stored import as_language_model
+    from core.checkpoints.huggingface import open_huggingface
 
     place = locate(name)
-    card = _card(place)
+    shown = place.stem if place.is_file() else place.name if place == Path(name).resolve() else name
     files = [place] if place.is_file() else sorted(place.glob("*.gguf"))
-    if not files:
-        return load_folder(place, card)
     if len(files) > 1:
         raise UnsupportedCheckpoint("a folder with several GGUF files (name one of them)")
-    opened = open_gguf(files[0], files[0].stem if place.is_file() or place == Path(name) else name)
-    lm = as_language_model(opened)
-    return replace(lm, card={**opened.card, **card})
+    opened = open_gguf(files[0], shown) if files else open_huggingface(place, shown)
+    return replace(opened, card={**opened.card, **_card(place)})
+
+
+def _load(name: str) -> LanguageModel:
+    from core.checkpoints.folder import load_folder
+
+    if name in _bundled() or (Path(name) / "tokenizer.tiktoken").is_file():
+        place = locate(name)
+        return load_folder(place, _card(place))
+    return as_language_model(open_checkpoint(name))
 
 
 def _card(place: Path) -> dict:

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from core.checkpoints.errors import NotEnoughMemory
 from core.checkpoints.memory import free_bytes
 from core.models.language_model import LanguageModel
 
@@ -21,8 +22,8 @@ class Shelf:
     lock: threading.Lock = field(default_factory=threading.Lock)
     loading: dict[str, threading.Lock] = field(default_factory=dict)
 
-    def get(self, key: str, load: Callable[[], LanguageModel], needed: int = 0) -> LanguageModel:
-        """The model `key`, loaded by `load()` the first time; `needed` bytes are made room for before."""
+    def get(self, key: str, load: Callable[[], LanguageModel]) -> LanguageModel:
+        """The model `key`, loaded by `load()` the first time; others are released if it would not fit beside them."""
         found = self._found(key)
         if found is not None:
             return found
@@ -31,8 +32,11 @@ class Shelf:
         with one_at_a_time:  # the first visitors come together; the file is read once
             found = self._found(key)
             if found is None:
-                self.release(needed)
-                found = load()
+                try:
+                    found = load()
+                except NotEnoughMemory as error:
+                    self.release(error.needed)
+                    found = load()  # if it is still too much, the message says so
                 with self.lock:
                     self.held[key] = found
                     while len(self.held) > self.most:
