@@ -19,7 +19,8 @@ from core.models import trace
 from core.quantization import quantize_model
 
 SIZE = {"vocab_size": 300, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "max_position_embeddings": 256, "bos_token_id": None, "eos_token_id": 256, "initializer_range": 0.2}  # fmt: skip
+        "num_key_value_heads": 2, "max_position_embeddings": 256, "bos_token_id": None, "eos_token_id": 256,
+        "initializer_range": 0.2}  # fmt: skip
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}  # fmt: skip
 YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 64}
@@ -126,7 +127,7 @@ def test_a_model_has_an_end_of_its_learned_positions(tmp_path):
     ({"num_hidden_layers": 10**9}, "size of 1000000000"),
     ({"vocab_size": "many"}, "size of 'many'"),
     ({"hidden_size": None}, "size of None"),
-    ({"num_attention_heads": 0}, "impossible values"),
+    ({"num_key_value_heads": 3}, "impossible values"),
     ({"layer_types": ["sliding_attention"]}, "sliding window"),
 ])  # fmt: skip
 def test_what_is_unsupported_in_a_config_is_named(tmp_path, change, what):
