@@ -4,15 +4,15 @@ Importing this package loads nothing heavy; each part is imported where it is us
 """
 
 
-def load_model(name: str = "mini"):
-    """Return the `LanguageModel` called `name`, loaded once per process.
+def load_model(name: str = "mini", mode: str = "fp32"):
+    """Return the `LanguageModel` called `name`, loaded once per process; `mode` is one of `core.quantization.MODES`.
 
     Raises `UnknownModel` (the message lists the names) and `DamagedCheckpoint`
     (the message says how to get the file again).
     """
     from core.checkpoints import load_model as load
 
-    return load(name)
+    return load(name, mode)
 
 
 __all__ = ["load_model"]

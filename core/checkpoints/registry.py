@@ -11,6 +11,7 @@ from core.checkpoints.from_hub import REPOSITORY
 from core.checkpoints.shelf import Shelf
 from core.checkpoints.stored import Checkpoint, as_language_model
 from core.models.language_model import LanguageModel
+from core.quantization.packed import pack
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 _MEMORY_OVER_WEIGHTS = 1.15  # what loading takes at its peak, compared with the weights
@@ -38,17 +39,19 @@ def model_cards() -> dict[str, dict]:
     return cards
 
 
-def load_model(name: str = "mini") -> LanguageModel:
+def load_model(name: str = "mini", mode: str = "fp32") -> LanguageModel:
     """The model called `name`: a bundled one, one of the catalogue, a folder or GGUF file, or a Hugging Face id.
 
+    `mode` is one of `core.quantization.MODES`: fp32 is exact, the others are faster or smaller and nearly the same.
     Loaded once per process; what is not on this machine yet is downloaded first (`core.checkpoints.download` does that
     with progress). Raises UnknownModel, whose message lists the names, UnsupportedCheckpoint, DamagedCheckpoint,
     NotEnoughMemory, DownloadFailed.
     """
-    found = _shelf.held.get(name)
+    key = name if mode == "fp32" else f"{name}-{mode}"
+    found = _shelf.held.get(key)
     if found is not None:
-        return _shelf.get(name, lambda: found)
-    return _shelf.get(name, lambda: _load(name))
+        return _shelf.get(key, lambda: found)
+    return _shelf.get(key, lambda: _load(name, mode))
 
 
 def memory_needed(name: str) -> int:
@@ -91,13 +94,19 @@ def open_checkpoint(name: str) -> Checkpoint:
     return replace(opened, card={**opened.card, **_card(place)})
 
 
-def _load(name: str) -> LanguageModel:
+def _load(name: str, mode: str) -> LanguageModel:
+    lm = _open(name, mode)
+    pack(lm.network, mode)
+    return lm if mode == "fp32" else replace(lm, name=f"{lm.name}-{mode}")
+
+
+def _open(name: str, mode: str) -> LanguageModel:
     from core.checkpoints.folder import load_folder
 
     if name in _bundled() or (Path(name) / "tokenizer.tiktoken").is_file():
         place = locate(name)
         return load_folder(place, _card(place))
-    return as_language_model(open_checkpoint(name))
+    return as_language_model(open_checkpoint(name), mode)
 
 
 def _card(place: Path) -> dict:

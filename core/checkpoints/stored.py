@@ -12,9 +12,11 @@ from core.checkpoints.memory import require_memory
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
+from core.quantization.packed import pack
 from core.tokenizers import Tokenizer
 
 _PIECE = 4 << 20  # numbers read at once: 16 MiB in float32
+_SHARE = {"fp32": 1.25, "bf16": 0.65, "int8": 0.3, "mixed": 0.8}  # bytes of a packed model over those of its float32 weights
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,16 @@ class Checkpoint:
         return 4 * sum(torch.Size(stored.shape).numel() for stored in self.weights.values())
 
 
-def as_language_model(checkpoint: Checkpoint) -> LanguageModel:
+def as_language_model(checkpoint: Checkpoint, mode: str | None = None) -> LanguageModel:
     """Read the weights into a network, float32 whatever the file stores; the peak is the network and one piece.
+
+    With a `mode` of `core.quantization.MODES` each matrix is packed as it is read, so that the whole model never
+    stands in float32; the peak is the packed model and one matrix.
 
     Raises DamagedCheckpoint, UnsupportedCheckpoint or NotEnoughMemory before anything big is reserved.
     """
+    if mode is not None:
+        return LanguageModel(checkpoint.name, _packed_network(checkpoint, mode), checkpoint.tokenizer, checkpoint.card)
     network = empty_network(checkpoint)
     parameters = dict(network.named_parameters())
     try:
@@ -73,13 +80,37 @@ def as_language_model(checkpoint: Checkpoint) -> LanguageModel:
 def empty_network(checkpoint: Checkpoint) -> Decoder:
     """A decoder of the checkpoint's shape with memory reserved and not yet filled, after all names and shapes agree."""
     config = checkpoint.config
-    with torch.device("meta"):
-        network = Decoder(config)
-    _compare(checkpoint, {name: tuple(p.shape) for name, p in network.named_parameters()})
+    network = _outline(checkpoint)
     require_memory(checkpoint.name, checkpoint.bytes_in_memory)
     network.to_empty(device="cpu")
     if config.tied_embeddings:
         network.unembed.weight = network.embed.weight
+    return network
+
+
+def _packed_network(checkpoint: Checkpoint, mode: str) -> Decoder:
+    network = _outline(checkpoint)
+    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * _SHARE[mode]))
+    reading = ""
+
+    def read(name: str) -> Tensor:
+        nonlocal reading
+        reading = name
+        return checkpoint.weights[name].whole().float()
+
+    try:
+        return pack(network, mode, read)
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, DamagedCheckpoint):
+            raise
+        raise DamagedCheckpoint(str(checkpoint.file), f"is damaged at {reading}", "downloading it") from error
+
+
+def _outline(checkpoint: Checkpoint) -> Decoder:
+    """A decoder of the checkpoint's shape without memory, after all names and shapes agree."""
+    with torch.device("meta"):
+        network = Decoder(checkpoint.config)
+    _compare(checkpoint, {name: tuple(p.shape) for name, p in network.named_parameters()})
     return network
 
 

@@ -10,11 +10,13 @@ from core.quantization.model import (
     report,
     unpacked_model,
 )
+from core.quantization.packed import MODES, mode_of, prepare
 from core.quantization.quantizers import GRANULARITIES, ErrorStats, Quantized, quantize
 
 __all__ = [
     "FORMATS",
     "GRANULARITIES",
+    "MODES",
     "ErrorStats",
     "Format",
     "MatrixReport",
@@ -22,7 +24,9 @@ __all__ = [
     "QuantizedEmbedding",
     "QuantizedLinear",
     "matrix",
+    "mode_of",
     "model_bytes",
+    "prepare",
     "quantize",
     "quantize_model",
     "report",

@@ -8,6 +8,7 @@ from torch import nn
 
 from core.models.language_model import LanguageModel
 from core.quantization.formats import get_format
+from core.quantization.kernels import PackedLinear
 from core.quantization.linear import QuantizedEmbedding, QuantizedLinear
 from core.quantization.quantizers import Quantized, quantize
 
@@ -43,11 +44,12 @@ def quantize_model(
         if not any(fnmatch(name, pattern) for name in names):
             raise ValueError(f"skip: no matrix is called {pattern!r}; there are {names[0]}, {names[1]}, …")
     network = share_parameters(lm.network)
+    split_fused(network)
     done: dict[int, Quantized] = {}  # a tied matrix is met twice
     for name, module in matrices(lm, with_tied=True).items():
-        if any(fnmatch("embed" if id(module.weight) == id(lm.network.embed.weight) else name, p) for p in skip):
+        if any(fnmatch("embed" if _identity(module) == _identity(lm.network.embed) else name, p) for p in skip):
             continue
-        key = id(module.weight)
+        key = _identity(module)
         if key not in done:
             done[key] = quantize(module.weight, format, granularity, group_size)
         packed = QuantizedEmbedding(done[key]) if isinstance(module, nn.Embedding) else QuantizedLinear(done[key], module.bias)
@@ -97,11 +99,16 @@ def report(original: LanguageModel, quantized: LanguageModel) -> list[MatrixRepo
 
 
 def model_bytes(lm: LanguageModel) -> int:
-    """Bytes of all weights really held: packed codes, scales, and what was not quantized."""
+    """Bytes of all weights really held: packed codes, scales, and what was not quantized.
+
+    A second layout of a tied embedding, kept for speed, is not counted.
+    """
     held: dict[int, int] = {id(p): p.nbytes for p in lm.network.parameters()}
     for module in lm.network.modules():
         if hasattr(module, "quantized"):
             held[id(module.quantized)] = module.quantized.bytes
+        elif isinstance(module, PackedLinear) and _identity(module) not in held:
+            held[id(module)] = module.nbytes
     return sum(held.values())
 
 
@@ -109,9 +116,9 @@ def matrices(lm: LanguageModel, with_tied: bool = False) -> dict[str, nn.Module]
     """The modules that hold a weight matrix, by name; a tied unembedding only if asked for."""
     found, seen = {}, set()
     for name, module in lm.network.named_modules():
-        if not isinstance(module, (nn.Linear, nn.Embedding)) or (id(module.weight) in seen and not with_tied):
+        if not isinstance(module, (nn.Linear, nn.Embedding, PackedLinear)) or (_identity(module) in seen and not with_tied):
             continue
-        seen.add(id(module.weight))
+        seen.add(_identity(module))
         found[name] = module
     return found
 
@@ -120,6 +127,21 @@ def matrix(lm: LanguageModel, layer: int, part: str) -> nn.Module:
     """One block's linear layer by its short name: q, k, v, o, gate, up or down."""
     block = lm.network.blocks[layer]
     return getattr(block.mlp if part in ("gate", "up", "down") else block.attn, part)
+
+
+def split_fused(network: nn.Module) -> None:
+    """Let q, k, v and gate, up be multiplied one by one again, so that each can be replaced."""
+    network.mode = None
+    for module in network.modules():
+        for fused in ("qkv", "gate_up"):
+            if getattr(module, fused, None) is not None:
+                setattr(module, fused, None)
+
+
+def _identity(module: nn.Module) -> int:
+    """The same for two layers that hold one matrix together."""
+    weight = module.weight
+    return id(weight) if isinstance(weight, nn.Parameter) else id(module)  # others are unpacked anew at every access
 
 
 def share_parameters(network: nn.Module) -> nn.Module:

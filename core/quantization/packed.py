@@ -1,0 +1,213 @@
+"""A whole model made fast: `prepare(lm, mode)`."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from core.models.language_model import LanguageModel
+from core.models.norms import LayerNorm, RMSNorm
+from core.quantization.kernels import (
+    GROUP,
+    Int4Linear,
+    Int8Linear,
+    MixedLinear,
+    OneDNNLinear,
+    PackedLinear,
+    int4_codes,
+    int8_codes,
+    supported,
+)
+from core.quantization.model import replace_module, share_parameters
+
+# What computes how: fp32 is exact; bf16 halves the bytes; int8 quarters them and computes in bf16;
+# mixed reads 4 bits for a few rows and bf16 for many.
+MODES = ("fp32", "bf16", "int8", "mixed")
+FUSED = {"attn": ("qkv", ("q", "k", "v")), "mlp": ("gate_up", ("gate", "up"))}
+Read = Callable[[str], Tensor]  # the name of a parameter of `core.models.Decoder` -> its numbers, float32
+
+
+class FusedLinear(nn.Module):
+    """Matrices with the same input, multiplied as one: x (..., in) -> a tuple of (..., out_i)."""
+
+    def __init__(self, linear: nn.Module, widths: list[int]):
+        super().__init__()
+        object.__setattr__(self, "linear", linear)  # its weights have names already: those of the parts
+        self.widths = widths
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.linear(x).split(self.widths, dim=-1)
+
+
+class PartLinear(PackedLinear):
+    """One of the fused matrices under its own name, for whoever looks at it or wants it alone."""
+
+    def __init__(self, fused: FusedLinear, index: int):
+        super().__init__()
+        object.__setattr__(self, "fused", fused)
+        self.index, start = index, sum(fused.widths[:index])
+        self.rows = slice(start, start + fused.widths[index])
+        self.bias = None if fused.linear.bias is None else fused.linear.bias[self.rows]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fused(x)[self.index]
+
+    @property
+    def weight(self) -> Tensor:
+        return self.fused.linear.weight[self.rows]
+
+    @property
+    def nbytes(self) -> int:
+        linear, widths = self.fused.linear, self.fused.widths
+        held = linear.nbytes if isinstance(linear, PackedLinear) else linear.weight.nbytes
+        return held * widths[self.index] // sum(widths)
+
+
+class Int8Embedding(nn.Module):
+    """Looks rows up in the codes that the tied output layer multiplies with: they stand in memory once."""
+
+    def __init__(self, head: Int8Linear):
+        super().__init__()
+        object.__setattr__(self, "head", head)
+
+    def forward(self, ids: Tensor) -> Tensor:  # (B, T) -> (B, T, C)
+        return self.head.codes[ids].to(self.head.scale.dtype) * self.head.scale[ids][..., None]
+
+    @property
+    def weight(self) -> Tensor:
+        return self.head.weight
+
+    def _save_to_state_dict(self, destination, prefix, keep_vars) -> None:
+        destination[prefix + "weight"] = self.weight
+
+
+class LeanRMSNorm(nn.Module):
+    """x / rms(x) · weight in four operations: rms(x) = hypot(‖x‖, sqrt(eps · C)) / sqrt(C)."""
+
+    def __init__(self, norm: nn.Module, dtype: torch.dtype):
+        super().__init__()
+        C = len(norm.weight)
+        self.weight, self.eps = norm.weight, norm.eps
+        self.gain = (norm.weight.detach() * math.sqrt(C)).to(dtype)
+        self.floor = torch.tensor(math.sqrt(norm.eps * C), dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / torch.hypot(torch.linalg.vector_norm(x, dim=-1, keepdim=True), self.floor) * self.gain
+
+
+def prepare(lm: LanguageModel, mode: str = "fp32") -> LanguageModel:
+    """The same model, its weights laid out for speed in `mode`; `lm` stays as it is.
+
+    "fp32" computes the same numbers up to the order of additions, "bf16", "int8" and "mixed" nearly the same
+    (`core.measure.fidelity` says how nearly). Raises ValueError for an unknown mode and for a model that is in
+    another precision already.
+    """
+    network = pack(share_parameters(lm.network), mode)
+    return replace(lm, name=lm.name if mode == "fp32" else f"{lm.name}-{mode}", network=network)
+
+
+def mode_of(lm: LanguageModel) -> str | None:
+    """The mode a model was prepared in; None for plain layers."""
+    return getattr(lm.network, "mode", None)
+
+
+@torch.no_grad()
+def pack(network: nn.Module, mode: str, read: Read | None = None) -> nn.Module:
+    """`prepare` in place, layer by layer, so that weights never stand in memory twice; returns the network.
+
+    With `read` the network may be an empty one (on the meta device): each weight is asked for when its layer is
+    packed and let go afterwards, so the peak is the packed model and one matrix.
+    """
+    if mode not in MODES:
+        raise ValueError(f"no mode {mode!r}; there are: {', '.join(MODES)}")
+    held = getattr(network, "mode", None)
+    if held == mode:
+        return network
+    if held not in (None, "fp32") or any(hasattr(module, "quantized") for module in network.modules()):
+        raise ValueError(f"the model is in {held or 'few bits'} already; start from the original")
+    dtype = torch.float32 if mode == "fp32" else torch.bfloat16
+    _pack_ends(network, mode, dtype, read)
+    for layer, block in enumerate(network.blocks):
+        for part, (fused, names) in FUSED.items():
+            _fuse(getattr(block, part), f"blocks.{layer}.{part}", fused, names, mode, read)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, (RMSNorm, LeanRMSNorm)):
+            replace_module(network, name, LeanRMSNorm(_filled(module, name, read), dtype))
+        elif isinstance(module, LayerNorm):
+            replace_module(network, name, _cast(_filled(module, name, read), dtype))
+        elif isinstance(module, nn.Dropout):
+            replace_module(network, name, nn.Identity())
+        elif name.startswith("blocks.") and isinstance(module, (nn.Linear, OneDNNLinear)):
+            module = _filled(module, name, read)
+            replace_module(network, name, _packed(module.weight, module.bias, mode))
+    network.mode = mode
+    return network.eval()
+
+
+def _fuse(part: nn.Module, prefix: str, fused: str, names: tuple[str, ...], mode: str, read: Read | None) -> None:
+    """Join the matrices `names` of an attention or feed-forward layer, if it has them."""
+    if not all(hasattr(part, name) for name in names):
+        return
+    layers = [_filled(getattr(part, name), f"{prefix}.{name}", read) for name in names]
+    widths = [len(layer.weight) for layer in layers]
+    bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+    joined = FusedLinear(_packed(torch.cat([layer.weight for layer in layers]), bias, mode), widths)
+    setattr(part, fused, joined)
+    for index, name in enumerate(names):
+        setattr(part, name, PartLinear(joined, index))
+
+
+def _pack_ends(network: nn.Module, mode: str, dtype: torch.dtype, read: Read | None) -> None:
+    """What stands before and after the blocks; int8 holds a tied matrix once, the other modes need two layouts of it."""
+    tied = network.config.tied_embeddings
+    embedding = _filled(network.embed, "embed", read).weight
+    weight = embedding if tied else _filled(network.unembed, "unembed", read).weight
+    if network.config.learned_positions:
+        positions = network.pos_embed if read is None else read("pos_embed")
+        network.pos_embed = nn.Parameter(positions.to(dtype), requires_grad=False)
+    if mode == "int8":
+        network.unembed = Int8Linear(*int8_codes(weight))
+        network.embed = Int8Embedding(network.unembed if tied else Int8Linear(*int8_codes(embedding)))
+        return
+    if dtype != embedding.dtype:
+        network.embed = nn.Embedding(*embedding.shape, _weight=embedding.detach().to(dtype))
+    network.unembed = _onednn(weight.to(dtype), None, network.embed.weight if tied else None)
+
+
+def _filled(module: nn.Module, name: str, read: Read | None) -> nn.Module:
+    """The layer with its numbers read, if they have to be."""
+    for key, _ in list(module.named_parameters(recurse=False)) if read else []:
+        setattr(module, key, nn.Parameter(read(f"{name}.{key}"), requires_grad=False))
+    return module
+
+
+def _cast(norm: LayerNorm, dtype: torch.dtype) -> LayerNorm:
+    cast = LayerNorm(len(norm.weight), norm.eps)
+    cast.weight, cast.bias = (nn.Parameter(p.to(dtype), requires_grad=False) for p in (norm.weight, norm.bias))
+    return cast
+
+
+def _packed(weight: Tensor, bias: Tensor | None, mode: str) -> nn.Module:
+    """One layer of the blocks in `mode`; 4 bits only where the matrix has a shape the kernel takes."""
+    if mode == "fp32":
+        return _onednn(weight, bias)
+    bias = None if bias is None else bias.bfloat16()
+    if mode == "int8":
+        return Int8Linear(*int8_codes(weight), bias)
+    wide = _onednn(weight.bfloat16(), bias)
+    if mode == "bf16" or not supported("int4") or weight.shape[1] % GROUP or weight.shape[0] % 32:
+        return wide
+    return MixedLinear(Int4Linear(*int4_codes(weight), bias), wide)
+
+
+def _onednn(weight: Tensor, bias: Tensor | None, original: Tensor | None = None) -> nn.Module:
+    """The layer in oneDNN's layout, or a plain one where that is missing."""
+    if supported("fp32" if weight.dtype == torch.float32 else "bf16"):
+        return OneDNNLinear(weight, bias, original)
+    plain = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    plain.weight = nn.Parameter(weight if original is None else original, requires_grad=False)
+    if bias is not None:
+        plain.bias = nn.Parameter(bias, requires_grad=False)
+    return plain
