@@ -83,7 +83,8 @@ def the_map(typed):
         else:
             spec = charts.map_chart(legend, *axes[:2], **words("map", "word", "tokens"), language=page.language)
             draw(page, "map", spec, data, alt, lambda row: controls.set_value(page, "word", row["word"]))
-        st.caption(t(f"map.says.{method}", share=sum(found.shares), d=lm.config.d_model))
+        says = method if groups or method != "flat" else "own"
+        st.caption(t(f"map.says.{says}", share=sum(found.shares), d=lm.config.d_model))
         panels.download(page, "map", lambda: data.drop(columns=["label", "labelled"]))
     return word
 
