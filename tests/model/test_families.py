@@ -62,7 +62,7 @@ def save(folder, name, **how):
 def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     theirs = save(folder, request.param, **({"max_shard_size": "60KB"} if request.param == "qwen2" else {}))
-    return as_language_model(open_huggingface(folder)), theirs
+    return load_model(str(folder)), theirs
 
 
 IDS = torch.randint(0, 256, (200,), generator=torch.Generator().manual_seed(0))
