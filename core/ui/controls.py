@@ -89,7 +89,9 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
                 set_value(page, prompt_name, t.plain(f"{group}.{name}.prompt"))
 
     if names and f"{group}.{names[0]}.prompt" in t:
-        now = _preset_of(page, st.session_state.get(page.key(prompt_name)), page.language, group)
+        typed = page.key(prompt_name)
+        linked = st.query_params.get(typed, t.plain(f"{prompt_name}.default"))  # the field, drawn below, reads the link later
+        now = _preset_of(page, st.session_state.get(typed, linked), page.language, group)
     else:
         now = next((name for name in names if _holds(page, resets | dict(settings[name]), resets)), None)
     st.session_state[key] = now if now in names else None
