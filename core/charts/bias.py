@@ -99,7 +99,8 @@ def reliability_chart(words: str, own: str, confidence: str, accuracy: str, coun
     ]  # fmt: skip
     base = alt.Chart().transform_filter("isValid(toNumber(slider)) ? abs(datum.temperature - toNumber(slider)) < 1e-4 : datum.now")
     color = role_color(labels={"computed": words, "reused": own})
-    bars = base.transform_filter("datum.role == 'computed'").mark_bar(size=26, cornerRadiusEnd=4).encode(x=x, y=y, color=color, tooltip=tooltip)
+    bars = base.transform_filter("datum.role == 'computed'").mark_bar(size=26, cornerRadiusEnd=4)
+    bars = bars.encode(x=x, y=y, color=color, tooltip=tooltip)
     sizes = alt.Size("count:Q", scale=alt.Scale(domain=[0, 100], range=[30, 500], clamp=True), legend=None)
     dots = base.transform_filter("datum.role == 'reused'").mark_circle(opacity=1, stroke="white", strokeWidth=1)
     dots = dots.encode(x=alt.X("confidence:Q", scale=scale), y=y, size=sizes, color=color, tooltip=tooltip)

@@ -10,8 +10,13 @@ from core.history import BADGES, Event
 
 ROW = 23  # pixels a claim
 # Badges share the one colour language: blue and violet as elsewhere, grey for what carries no weight.
-_ROLES = {"proved": "proved", "reproduced": "reused", "measured": "paged", "developer": "developer", "vendor": "vendor", "opinion": "dropped"}
-_SHAPES = {"proved": "diamond", "reproduced": "square", "measured": "circle", "developer": "triangle-up", "vendor": "triangle-down", "opinion": "cross"}
+_ROLES = {
+    "proved": "proved", "reproduced": "reused", "measured": "paged", "developer": "developer", "vendor": "vendor", "opinion": "dropped",
+}  # fmt: skip
+_SHAPES = {
+    "proved": "diamond", "reproduced": "square", "measured": "circle",
+    "developer": "triangle-up", "vendor": "triangle-down", "opinion": "cross",
+}  # fmt: skip
 
 
 def timeline_data(found: Sequence[Event], titles: Mapping[str, str], badges: Mapping[str, str], opened: str = "") -> pd.DataFrame:
@@ -39,8 +44,10 @@ def timeline_chart(rows: int, first_year: int, last_year: int, date: str, claim:
     """
     pick = alt.selection_point(name="pick", fields=["name"], on="click", empty=False, toggle=False)
     years = [{"year": year, "month": 1, "date": 1} for year in (first_year, last_year)]
-    x = alt.X("date:T", scale=alt.Scale(domain=years), axis=alt.Axis(format="%Y", tickCount="year", title=None, orient="top", labelOverlap=True))
-    tooltip = [alt.Tooltip("title:N", title=claim), alt.Tooltip("date:T", title=date, format="%m/%Y"), alt.Tooltip("support:N", title=support)]
+    axis = alt.Axis(format="%Y", tickCount="year", title=None, orient="top", labelOverlap=True)
+    x = alt.X("date:T", scale=alt.Scale(domain=years), axis=axis)
+    when = alt.Tooltip("date:T", title=date, format="%m/%Y")
+    tooltip = [alt.Tooltip("title:N", title=claim), when, alt.Tooltip("support:N", title=support)]
     base = alt.Chart().encode(y=alt.Y("row:O", axis=None), tooltip=tooltip)
     labels = {_ROLES[badge]: badges[badge] for badge in BADGES}
     color = role_color(labels=labels, extra=("proved", "developer", "vendor"))

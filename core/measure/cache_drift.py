@@ -43,8 +43,8 @@ def run_strategy(
     """Continue `ids` with the cache strategy `kind`; the iterator may be left at any point.
 
     All strategies given the same seed draw with the same random numbers. `layer` is the one that is watched.
-    A text that ends is over, unless `past_end` asks for what the model writes next. Strategies that drop tokens read the prompt CHUNK tokens at a time and drop in between, so that a long prompt
-    is forgotten as it would be while writing.
+    A text that ends is over, unless `past_end` asks for what the model writes next. Strategies that drop tokens read
+    the prompt CHUNK tokens at a time and drop in between, so that a long prompt is forgotten as it would be while writing.
     """
     ids = as_batch(ids, lm.config.vocab_size)[:1]
     cache = WatchedCache(make_cache(kind, lm.config, **options), layer)

@@ -14,8 +14,10 @@ from core.models.language_model import LanguageModel
 from core.training.curriculum import Probe
 
 SAMPLES = {
-    "de": ["Es war einmal", "Die Hauptstadt von Frankreich ist", "Der Himmel ist", "Ein Token ist", "Im Sommer", "Annas Hund heißt Bello. Annas Hund heißt"],
-    "en": ["Once upon a time", "The capital of France is", "The sky is", "A token is", "In summer", "Anna's dog is called Bello. Anna's dog is called"],
+    "de": ["Es war einmal", "Die Hauptstadt von Frankreich ist", "Der Himmel ist", "Ein Token ist", "Im Sommer",
+           "Annas Hund heißt Bello. Annas Hund heißt"],
+    "en": ["Once upon a time", "The capital of France is", "The sky is", "A token is", "In summer",
+           "Anna's dog is called Bello. Anna's dog is called"],
 }  # fmt: skip
 
 
@@ -97,7 +99,8 @@ def samples(lm: LanguageModel, n_tokens: int = 60) -> list[dict]:
             ids = lm.tokenizer.encode(prompt)
             drawn = [s.token for s in generate(lm, ids, n_tokens, temperature=0.7, seed=1)]
             likely = [s.token for s in generate(lm, ids, 12, temperature=0.0)]
-            written.append({"language": language, "prompt": prompt, "sampled": lm.tokenizer.decode(drawn), "likeliest": lm.tokenizer.decode(likely)})
+            texts = {"sampled": lm.tokenizer.decode(drawn), "likeliest": lm.tokenizer.decode(likely)}
+            written.append({"language": language, "prompt": prompt} | texts)
     return written
 
 

@@ -52,6 +52,10 @@ def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_st
     save(network, out, tokenizer.eot)
     network = load_weights(out / "model.safetensors", replace(config, dropout=0.0)).eval().to(device)
     losses = evaluate.held_out_losses(network, data)
+
+    def scored(probes):
+        return evaluate.probe_scores(network, tokenizer, evaluate.thinned(probes, most_probes))
+
     result = {
         "command": "python -m core.training " + " ".join(sys.argv[1:]),
         "recipe": asdict(recipe), "config": asdict(config), "passes": PASSES, "steps": n_steps,
@@ -61,8 +65,8 @@ def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_st
         "machine": torch.cuda.get_device_name() if device.startswith("cuda") else "CPU", "torch": torch.__version__,
         "held_out_nats_per_token": losses,
         "held_out_bits_per_byte": evaluate.bits_per_byte(losses, data, tokenizer),
-        "facts": evaluate.probe_scores(network, tokenizer, evaluate.thinned(curriculum.probes("facts"), most_probes)),
-        "names": {str(d): evaluate.probe_scores(network, tokenizer, evaluate.thinned(curriculum.name_probes(d), most_probes))["top1"] for d in DISTANCES},
+        "facts": scored(curriculum.probes("facts")),
+        "names": {str(d): scored(curriculum.name_probes(d))["top1"] for d in DISTANCES},
         "samples": evaluate.samples(LanguageModel("mini", network.cpu(), tokenizer)),
         "data_sha256": {f.name: _sha256(f) for f in sorted(data.glob("*.npy"))},
         "weights_sha256": _sha256(out / "model.safetensors"),

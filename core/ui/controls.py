@@ -49,7 +49,6 @@ def segmented(page, name: str, options: Sequence, default):
 
 def several(page, name: str, options: Sequence, default: Sequence) -> list:
     """Any number of a few, all visible; the link holds them separated by commas."""
-    key = page.key(name)
     by_text = {str(option): option for option in options}
     url.seed(page, name, list(default), lambda raw: [_known(by_text, text) for text in raw.split(",") if text])
     chosen = st.pills(

@@ -2,7 +2,7 @@
 
 import random
 import tomllib
-from functools import lru_cache
+from functools import cache
 
 from core.training.curriculum.facts import DATA
 
@@ -24,6 +24,6 @@ def _definition(rng: random.Random, language: str, term: str, texts: list[str]) 
     return rng.choice(_FORMS[language]).format(term=term, lower=lower, text=rng.choice(texts))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _terms(language: str) -> list[tuple[str, list[str]]]:
     return list(tomllib.loads((DATA / f"definitions_{language}.toml").read_text("utf-8")).items())

@@ -8,7 +8,7 @@ import csv
 import random
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
@@ -25,7 +25,7 @@ class Relation:
     prefixes: tuple[str, ...] = ("",)
 
 
-@lru_cache(maxsize=None)
+@cache
 def relations(language: str) -> tuple[Relation, ...]:
     """All relations of a language ("de" or "en")."""
     return (*_countries(language), *_tables(language), *_arithmetic(language))
@@ -75,7 +75,7 @@ def _weighted(rng: random.Random, language: str) -> Relation:
     return rng.choices(all_relations, _weights(language))[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _weights(language: str) -> tuple[float, ...]:
     return tuple(30 + len(r.rows) * (1.5 if r.name == "capital" else 1) for r in relations(language))
 

@@ -2,9 +2,9 @@
 
 import csv
 import random
-from functools import lru_cache
+from functools import cache
 
-from core.training.curriculum.facts import DATA, _WORDS
+from core.training.curriculum.facts import _WORDS, DATA
 from core.training.curriculum.stories import _words, made_up_name
 
 _DAYS = {
@@ -95,7 +95,7 @@ def _noun(rng: random.Random, language: str) -> str:
     return rng.choice(_lexicon())[language]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _lexicon() -> list[dict[str, str]]:
     with open(DATA / "lexicon.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter=";"))

@@ -2,7 +2,7 @@
 
 import random
 import tomllib
-from functools import lru_cache
+from functools import cache
 
 from core.training.curriculum.facts import DATA
 
@@ -29,6 +29,6 @@ def documents(rng: random.Random, language: str) -> str:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _words(language: str) -> dict[str, list[str]]:
     return tomllib.loads((DATA / "tales.toml").read_text("utf-8"))[language]

@@ -6,7 +6,7 @@ remember. Between a name and its return stand 0 to about 700 tokens of other tex
 
 import random
 import tomllib
-from functools import lru_cache
+from functools import cache
 
 from core.training.curriculum.facts import DATA
 
@@ -95,7 +95,7 @@ def _fact(rng: random.Random, language: str) -> tuple[str, list[str], tuple[str,
     return state, [state], (owner, phrasing)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _words(language: str) -> dict[str, list[str]]:
     names = tomllib.loads((DATA / "names.toml").read_text("utf-8"))[language]
     words = tomllib.loads((DATA / "stories.toml").read_text("utf-8"))[language]
