@@ -27,12 +27,14 @@ def pair_data(words: Sequence[str], a: np.ndarray, b: np.ndarray) -> pd.DataFram
 def pair_chart(rows: int, first: str, second: str, word: str, share: str, language: str = "en"):
     """Two bars a continuation: after the first beginning and after the second. The axis fits the largest."""
     x = alt.X("share:Q", axis=alt.Axis(format="~%", title=share, tickCount=5), scale=alt.Scale(domainMin=0))
-    bars = alt.Chart().mark_bar(size=12, cornerRadiusEnd=4).encode(
-        x=x, y=alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelFontSize=14, labelLimit=140)),
-        yOffset=alt.YOffset("role:N", sort=["computed", "reused"]), color=role_color(labels={"computed": first, "reused": second}),
-        tooltip=[alt.Tooltip("word:N", title=word), alt.Tooltip("share:Q", title=share, format=".3%")],
-    )  # fmt: skip
-    return finish(bars, language, height=44 * rows + 40)
+    y = alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelFontSize=14, labelLimit=140, labelOverlap=False))
+    tooltip = [alt.Tooltip("word:N", title=word), alt.Tooltip("share:Q", title=share, format=".3%")]
+    base = alt.Chart().encode(x=x, y=y, color=role_color(labels={"computed": first, "reused": second}), tooltip=tooltip)
+    bars = [
+        base.transform_filter(f"datum.role == '{role}'").mark_bar(size=13, cornerRadiusEnd=4, yOffset=shift)
+        for role, shift in (("computed", -8), ("reused", 8))
+    ]
+    return finish(alt.layer(*bars), language, height=44 * rows + 90)  # legend and axis stand in it too
 
 
 def association_data(found: Sequence[Association], groups: Mapping[str, str]) -> pd.DataFrame:
@@ -53,7 +55,7 @@ def association_chart(rows: int, bits: str, language: str = "en", **groups: str)
     """A dot a thing with its interval; 0 is what is expected of women and men alike. Clear of 0: a full dot."""
     scale = alt.Scale(domain=[-4.5, 4.5], clamp=True)
     x = alt.X("mean:Q", scale=scale, axis=alt.Axis(title=bits, orient="top", tickCount=9, format="+"))
-    y = alt.Y("words:N", sort=alt.EncodingSortField("row"), title=None, axis=alt.Axis(labelLimit=230, labelFontSize=13))
+    y = alt.Y("words:N", sort=alt.EncodingSortField("row"), title=None, axis=alt.Axis(labelLimit=230, labelFontSize=13, labelOverlap=False))
     base = alt.Chart().encode(
         y=y, color=role_color(labels={GROUP_ROLES[name]: word for name, word in groups.items()}),
         tooltip=["words:N", "group:N", *(alt.Tooltip(f"{name}:Q", format="+.2f") for name in ("mean", "low", "high"))],
