@@ -14,7 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import url
+from core.ui import models, url
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ class Page:
         """The language model; raises DamagedCheckpoint where its files are broken."""
         from core import load_model
 
-        return load_model(model_name())
+        return load_model(models.used())
 
     def key(self, name: str) -> str:
         """Key of a widget or of something remembered, the same in the link."""
@@ -109,6 +109,8 @@ def run() -> None:
     try:
         with friendly():
             _header(t, page)
+            with friendly():
+                models.pick(t)
             page.run()
     finally:
         st.session_state["_framed"] = False
@@ -172,11 +174,6 @@ def sections() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def model_name() -> str:
-    """The model the pages show: `mini`, or what the environment variable GLASSBOX_MODEL names."""
-    return os.environ.get("GLASSBOX_MODEL", "mini")
-
-
 def _pages(t: Texts) -> dict:
     """The navigation: titles follow the language, addresses do not."""
     home = st.Page(HOME, title=t("pages.home.title"), icon=":material/home:", default=True)
@@ -214,7 +211,6 @@ def _sidebar(t: Texts) -> None:
             required=True,
             on_change=_language_chosen,
         )
-        st.caption(t("model", name=model_name()))
 
 
 def _choose_language() -> bool:
@@ -249,8 +245,10 @@ def _sentence(t: Texts, error: Exception) -> str:
         if isinstance(error, DamagedCheckpoint):
             return t("errors.checkpoint", file=error.file)
         if isinstance(error, UnknownModel):
-            return t("errors.model", name=model_name())
-        if isinstance(error, (DownloadFailed, NotEnoughMemory)):
+            return t("errors.model", name=models.used())
+        if isinstance(error, NotEnoughMemory):
+            return t("errors.memory", name=error.name, needed=error.needed / 1e6, free=error.free / 1e6)
+        if isinstance(error, DownloadFailed):
             return t("errors.value", detail=str(error))
     if isinstance(error, ValueError):
         return t("errors.value", detail=str(error))
@@ -274,7 +272,7 @@ def _load_heavy_parts() -> None:
     from core import load_model
 
     try:
-        load_model(model_name()).logits([0])
+        load_model(models.default()).logits([0])
     except Exception as error:  # the page will say it; the frame must stand without a model
         log.error("%s while warming up", type(error).__name__)
 

@@ -1,0 +1,170 @@
+"""Which model the pages show: the picker at the side, the link, and downloads.
+
+The choice is kept in the session and in the link (`?model=smollm2-135m`); the server's own model, `mini` or what
+GLASSBOX_MODEL names, leaves it out. A link can name the models of the list only, never a path or a repository:
+those are for whoever runs the server. Where GLASSBOX_DOWNLOADS is 0 nothing is downloaded.
+"""
+
+import os
+
+import streamlit as st
+
+from core.ui.texts import Texts
+
+_CHOICE, _USED = "_model_choice", "_model"  # what the viewer chose, and what the pages show: another while it is fetched
+_POLL = 0.5  # seconds between two looks at a download
+
+
+def default() -> str:
+    """The server's own model."""
+    return os.environ.get("GLASSBOX_MODEL") or "mini"
+
+
+def used() -> str:
+    """The name of the model this viewer's pages show."""
+    return st.session_state.get(_USED) or default()
+
+
+def downloads_allowed() -> bool:
+    """Whether viewers may have models downloaded to this machine."""
+    return os.environ.get("GLASSBOX_DOWNLOADS", "1").strip().lower() not in ("0", "false", "no", "off")
+
+
+def pick(t: Texts) -> None:
+    """Draw the picker and have the model ready that the page will ask for; what is not possible is said in one sentence."""
+    from core.checkpoints import model_cards
+
+    cards = model_cards()
+    cards = {default(): {"here": True}} | cards  # the server's own model may be a path
+    offered = [name for name, card in cards.items() if card["here"] or downloads_allowed()]
+    _read_link(t, cards, offered)
+    st.session_state.setdefault(_USED, default())
+    choice = st.session_state[_CHOICE]
+    if cards[choice]["here"]:
+        choice = st.session_state[_CHOICE] = _ready(t, choice, cards)
+        st.session_state[_USED] = choice
+    else:
+        _download(t, choice, cards)
+    with st.sidebar:
+        st.selectbox(t("models.label"), offered, format_func=lambda name: _option(t, name, cards[name]), key=_CHOICE, help=t("models.help"))
+        st.caption(_card(t, choice, cards[choice]))
+        if cards[choice]["here"] and downloads().running:
+            _watch(t, downloads().running, cards)
+    _share(choice)
+
+
+@st.cache_resource(show_spinner=False)
+def downloads():
+    """The downloads of this server."""
+    from core.checkpoints.background import Downloads
+
+    return Downloads()
+
+
+def _read_link(t: Texts, cards: dict, offered: list[str]) -> None:
+    """Settle the choice: the session's, else the link's, else the server's own."""
+    if _CHOICE not in st.session_state:
+        asked = st.query_params.get("model") or default()
+        if asked not in cards:
+            _say(t, "models.unknown", name=asked[:40], used=_title(default(), cards))
+        elif asked not in offered:
+            _say(t, "models.not_allowed", name=_title(asked, cards), used=_title(default(), cards))
+        st.session_state[_CHOICE] = asked
+    if st.session_state[_CHOICE] not in offered:
+        st.session_state[_CHOICE] = default()
+
+
+def _share(choice: str) -> None:
+    wanted = None if choice == default() else choice
+    if wanted is None and "model" in st.query_params:
+        del st.query_params["model"]
+    elif wanted is not None and st.query_params.get("model") != wanted:
+        st.query_params["model"] = wanted
+
+
+def _ready(t: Texts, name: str, cards: dict) -> str:
+    """Load the model `name`; where that is not possible, say why and return the name of the server's own."""
+    from core.checkpoints import DamagedCheckpoint, DownloadFailed, NotEnoughMemory, UnsupportedCheckpoint, load_model
+
+    if name == default():
+        return name  # loaded when the page asks for it; its errors are the page's
+    numbers = {"name": _title(name, cards), "used": _title(default(), cards)}
+    try:
+        with st.spinner(t("models.loading", name=numbers["name"]), show_time=True):
+            load_model(name)
+        return name
+    except NotEnoughMemory as error:
+        _say(t, "models.memory", needed=error.needed / 1e6, free=error.free / 1e6, **numbers)
+    except (DamagedCheckpoint, DownloadFailed, UnsupportedCheckpoint) as error:
+        _say(t, "models.unusable", reason=str(error), **numbers)
+    return default()
+
+
+def _download(t: Texts, name: str, cards: dict) -> None:
+    """A model that is not here yet: what it takes, the button, how far it is, and how it ended."""
+    running = downloads().running
+    with st.container(border=True):
+        st.markdown(t("models.away", name=_title(name, cards), used=_title(used(), cards)))
+        if running:
+            _watch(t, running, cards)
+            return
+        last = downloads().job
+        if last and last.name == name and last.status in ("failed", "stopped"):
+            _say(t, f"models.{last.status}", name=_title(name, cards), used=_title(used(), cards), reason=last.reason)
+        short = _too_large(name)
+        if short:
+            _say(t, "models.memory", name=_title(name, cards), needed=short[0] / 1e6, free=short[1] / 1e6, used=_title(used(), cards))
+        else:
+            size = cards[name]["bytes"]
+            start = {"on_click": downloads().start, "args": (name, size)}
+            st.button(t("models.get", size=size / 1e6), key="_model_get", icon=":material/download:", type="primary", **start)
+
+
+def _watch(t: Texts, job, cards: dict) -> None:
+    """How far a download is, looked at again and again, with a button that stops it; at its end the page starts over."""
+
+    def look():
+        if job.status != "running":
+            st.rerun()
+        size = {"done": job.done / 1e6, "total": job.total / 1e6, "name": _title(job.name, cards)}
+        st.progress(job.share, t("models.progress", share=job.share, **size))
+        stopping = job.stop.is_set()
+        st.button(t("models.stop"), key="_model_stop", icon=":material/stop:", on_click=downloads().stop, disabled=stopping)
+
+    st.fragment(look, run_every=_POLL)()
+
+
+def _too_large(name: str) -> tuple[int, int] | None:
+    """Bytes needed and bytes free, where the model would not fit into what is free now."""
+    from core.checkpoints import memory_needed
+    from core.checkpoints.memory import free_bytes
+
+    needed, free = memory_needed(name), free_bytes()
+    return (needed, free) if free is not None and needed > free else None
+
+
+def _option(t: Texts, name: str, card: dict) -> str:
+    """One line of the list: the name, and what it would take."""
+    if not card["here"]:
+        return t.plain("models.option_away", name=_title(name, {name: card}), size=card["bytes"] / 1e6)
+    return _title(name, {name: card})
+
+
+def _card(t: Texts, name: str, card: dict) -> str:
+    """What a viewer should know of a model before they choose it."""
+    parts = []
+    if card.get("parameters"):
+        parts.append(t("models.parameters", n=card["parameters"] / 1e6))
+        parts.append(t("models.needs", memory=card["memory"] / 1e6))
+    if card.get("licence"):
+        parts.append(t("models.licence", licence=card["licence"]))
+    good_at = t.maybe(f"models.good_at.{name}")
+    return " · ".join(parts) + (f"  \n{good_at}" if good_at else "")
+
+
+def _title(name: str, cards: dict) -> str:
+    return cards.get(name, {}).get("title", name)
+
+
+def _say(t: Texts, text: str, **values) -> None:
+    st.warning(t(text, **values), icon=":material/info:")

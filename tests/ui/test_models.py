@@ -1,0 +1,207 @@
+"""The picker: links, downloads that move, stop and fail, models that do not fit, two viewers on two models."""
+
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.checkpoints import DownloadFailed, NotEnoughMemory, load_model
+from core.checkpoints.background import Downloads
+from core.checkpoints.cache import new_folder, stop_if, write_manifest
+from core.ui import models
+from tests.ui.conftest import ROOT, said
+
+AWAY = "smollm2-360m"
+
+
+class Source:
+    """A source that gives a byte whenever the test says so."""
+
+    def __init__(self, total=10):
+        self.total, self.go_on, self.arrived = total, threading.Semaphore(0), threading.Semaphore(0)
+
+    def __call__(self, name, progress, cancelled):
+        with new_folder(name) as folder:
+            for done in range(self.total + 1):
+                progress(done, self.total)
+                self.arrived.release()
+                while not self.go_on.acquire(timeout=0.01):
+                    stop_if(cancelled)
+            (folder / "weights.bin").write_bytes(b"0" * self.total)
+            write_manifest(folder, name, "a test", {"title": "SmolLM2 360M", "parameters": 1000, "licence": "Apache-2.0"})
+
+    def give(self, n):
+        for _ in range(n):
+            self.arrived.acquire(timeout=10)
+            self.go_on.release()
+        assert self.arrived.acquire(timeout=10)
+        self.arrived.release()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache folder: nothing but the bundled model is here."""
+    monkeypatch.setenv("GLASSBOX_CACHE", str(tmp_path))
+    monkeypatch.delenv("GLASSBOX_MODEL", raising=False)
+    monkeypatch.delenv("GLASSBOX_DOWNLOADS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """served(fetch): the server's downloads come from `fetch`."""
+
+    def replaced(fetch):
+        found = Downloads(fetch)
+        monkeypatch.setattr(models, "downloads", lambda: found)
+        return found
+
+    return replaced
+
+
+def opened(name="timeline", lang="en", **link):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page(f"pages/{name}.py")
+    at.query_params["lang"] = lang
+    for key, value in link.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def finished(job):
+    for thread in threading.enumerate():
+        if thread.name == f"download {job.name}":
+            thread.join(10)
+    return job.status
+
+
+def used(at):
+    return at.session_state["_model"]
+
+
+def linked(at):
+    value = at.query_params["model"]
+    return value if isinstance(value, str) else value[0]
+
+
+def picker(at):
+    return at.sidebar.selectbox(key="_model_choice")
+
+
+@pytest.mark.parametrize("lang", ["en", "de"])
+def test_every_model_of_the_list_has_its_words(lang):
+    at = opened(lang=lang)
+    assert not at.exception and not at.warning and used(at) == "mini" and "model" not in at.query_params
+    assert [option.split(" ·")[0] for option in picker(at).options][:2] == ["Glassbox mini", "SmolLM2 135M"]
+    for name, words in [("mini", ("24", "96", "CC BY-SA 4")), ("gpt2", ("124", "498", "MIT")), ("qwen3-0.6b", ("596", "Apache"))]:
+        picker(at).set_value(name).run()
+        card = next(c.value for c in at.sidebar.caption).replace("\\", "")
+        assert all(word in card for word in words) and "\n" in card, card
+
+
+@pytest.mark.parametrize("name", ["nothing", "/etc/passwd", "org/name", "<b>x</b>", "a" * 5000])
+def test_an_unknown_name_in_the_link_is_one_sentence(name):
+    at = opened(model=name)
+    assert not at.exception and len(at.warning) == 1 and "no model called" in said(at) and "Glassbox mini" in said(at)
+    assert len(said(at)) < 200 and used(at) == "mini" and "model" not in at.query_params
+    assert not at.run().warning
+
+
+def test_a_model_that_is_not_here_is_offered_fetched_and_then_used(served, monkeypatch):
+    source = Source()
+    downloads = served(source)
+    loaded = []
+    monkeypatch.setattr("core.checkpoints.load_model", lambda name="mini": loaded.append(name) if name == AWAY else load_model(name))
+    at = opened(model=AWAY)
+    assert used(at) == "mini" and linked(at) == AWAY and not loaded
+    assert any("not on this machine" in m.value for m in at.markdown)
+    at.button(key="_model_get").click().run()
+    source.give(5)
+    at.run()
+    assert "50%" in at.get("progress")[0].proto.text.replace("\\", "")
+    other = opened()  # somebody else sees it, and goes on with the bundled model
+    assert "50%" in other.sidebar.get("progress")[0].proto.text.replace("\\", "") and used(other) == "mini"
+    assert downloads.start("gpt2") is downloads.job and downloads.job.name == AWAY  # one at a time
+    source.give(5)
+    source.go_on.release()
+    assert finished(downloads.job) == "done"
+    at.run()
+    assert used(at) == AWAY and loaded == [AWAY] and not at.get("progress")
+    assert used(other.run()) == "mini"
+
+
+def test_a_stopped_download_keeps_nothing(served, cache):
+    source = Source()
+    downloads = served(source)
+    at = opened(model=AWAY)
+    at.button(key="_model_get").click().run()
+    source.give(3)
+    at.run()
+    at.button(key="_model_stop").click().run()
+    assert finished(downloads.job) == "stopped" and not list((cache / "models").iterdir())
+    at.run()
+    assert "nothing was kept" in said(at) and used(at) == "mini" and at.button(key="_model_get")
+
+
+@pytest.mark.parametrize("lang, words", [("en", "failed"), ("de", "gescheitert")])
+def test_a_failed_download_is_one_sentence(served, lang, words):
+    def fails(name, progress, cancelled):
+        raise DownloadFailed("huggingface.co is out of reach")
+
+    downloads = served(fails)
+    at = opened(lang=lang, model=AWAY)
+    at.button(key="_model_get").click().run()
+    assert finished(downloads.job) == "failed"
+    at.run()
+    assert len(at.warning) == 1 and words in said(at) and "out of reach" in said(at) and not at.exception and used(at) == "mini"
+
+
+def test_whatever_a_source_raises_ends_that_download_only(served):
+    def breaks(name, progress, cancelled):
+        raise OSError("disk gone")
+
+    downloads = served(breaks)
+    downloads.start(AWAY)
+    assert finished(downloads.job) == "failed" and downloads.running is None and downloads.job.reason == "disk gone"
+
+
+def test_a_full_disk_is_said_before(served):
+    job = served(Source()).start(AWAY, bytes_needed=1 << 60)
+    assert job.status == "failed" and "are free" in job.reason
+
+
+def test_where_downloads_are_off_only_what_is_here_is_offered(monkeypatch):
+    monkeypatch.setenv("GLASSBOX_DOWNLOADS", "0")
+    at = opened(model=AWAY)
+    assert picker(at).options == ["Glassbox mini"] and "nothing is downloaded here" in said(at)
+    assert used(at) == "mini" and "model" not in at.query_params and not at.exception
+
+
+def test_a_model_too_large_to_fetch_says_both_numbers(monkeypatch):
+    monkeypatch.setattr("core.checkpoints.memory.free_bytes", lambda: 500_000_000)
+    at = opened(model=AWAY)
+    assert "1,664 MB" in said(at) and "500 MB" in said(at)
+    assert "_model_get" not in [button.key for button in at.button]
+
+
+@pytest.mark.parametrize("lang, numbers", [("en", ("1,700", "600")), ("de", ("1.700", "600"))])
+def test_a_model_too_large_to_load_says_both_numbers_and_the_own_goes_on(served, monkeypatch, lang, numbers):
+    source = Source(0)
+    source.go_on.release()
+    assert finished(served(source).start(AWAY)) == "done"
+
+    def refused(name):
+        raise NotEnoughMemory(name, 1_700_000_000, 600_000_000)
+
+    monkeypatch.setattr("core.checkpoints.load_model", lambda name="mini": refused(name) if name == AWAY else load_model(name))
+    at = opened(lang=lang, model=AWAY)
+    assert not at.exception and all(number in said(at) for number in numbers)
+    assert used(at) == "mini" and picker(at).value == "mini" and "model" not in at.query_params
+
+
+def test_the_models_own_page_stays_with_the_servers_default(monkeypatch):
+    monkeypatch.setenv("GLASSBOX_MODEL", str(ROOT / "assets" / "models" / "mini"))
+    at = opened()
+    assert used(at) == str(ROOT / "assets" / "models" / "mini") and picker(at).value == used(at)
+    picker(at).set_value("mini").run()
+    assert used(at) == "mini" and linked(at) == "mini"
