@@ -5,17 +5,25 @@ import streamlit as st
 from core.charts.distribution import distribution_chart, distribution_data
 from core.costs import parameters
 from core.decoding import distribution
-from core.ui import controls, live, panels
+from core.ui import controls, glossary, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, sections
 from core.ui.token_strip import read_tokens, token_strip
+from core.ui.topic_map import topic_map
 
 SHOWN = 6  # candidates in the chart
 WRITTEN = 18  # tokens of the continuation
 SEED = 7  # of the first continuation
+WAYS = {
+    "newcomer": ("language_model", "tokens", "next_token", "attention", "context_window"),
+    "engineer": ("inside", "kv_cache", "quantization", "flash_attention", "paged_cache"),
+    "new": ("embeddings", "bias_and_calibration", "multimodal", "timeline"),
+}
+ICONS = {"newcomer": ":material/school:", "engineer": ":material/build:", "new": ":material/fiber_new:"}
 
 page = require("home")
 t, state = page.t, st.session_state
+titles = {stem: (t.plain(f"pages.{stem}.title"), t.plain(f"pages.{stem}.question")) for labs in sections().values() for stem, _ in labs}
 
 
 @fragment
@@ -39,6 +47,33 @@ def at_work():
             token_strip(page, "text", read_tokens(page, whole, fresh=len(whole.ids) - len(prompt)), t.plain("written.label"))
 
 
+def ways_in():
+    """Two first steps, and what was added last."""
+    columns = st.columns(3, gap="medium")
+    for column, (way, stems) in zip(columns, WAYS.items()):
+        with column, st.container(border=True, height="stretch"):
+            st.subheader(t(f"ways.{way}.title"), anchor=False)
+            st.caption(t(f"ways.{way}.text"))
+            for stem in (stem for stem in stems if stem in titles):
+                st.page_link(f"pages/{stem}.py", label=t(f"pages.{stem}.title"), icon=ICONS[way])
+
+
+@fragment
+def find():
+    """Pages and terms that hold what is typed; without a word, the whole glossary in a fold."""
+    example = t.plain("find.example")
+    asked = st.text_input(t("find.label"), key=page.key("find"), placeholder=example, live="150ms", icon=":material/search:")
+    pages, found = glossary.search(asked[:200], titles, page.language)
+    for stem in pages:
+        st.page_link(f"pages/{stem}.py", label=f"**{titles[stem][0]}** · {titles[stem][1]}", icon=":material/science:")
+    glossary.draw_list(found, set(titles))
+    if asked.strip() and not pages and not found:
+        st.caption(t("find.nothing"))
+    if not asked.strip():
+        with st.expander(t("find.glossary", n=len(glossary.terms(page.language))), icon=":material/dictionary:"):
+            glossary.draw_list(glossary.terms(page.language), set(titles))
+
+
 @fragment
 def what_is_real():
     st.markdown(t("real.model", n=parameters(page.lm.config) / 1e6))
@@ -46,12 +81,9 @@ def what_is_real():
 
 at_work()
 st.header(t("labs.title"), anchor=False)
-for section, labs in sections().items():
-    st.caption(t(f"sections.{section}"))
-    for column, (stem, icon) in zip(st.columns(2, gap="medium") * len(labs), labs):
-        with column, st.container(border=True, height="stretch"):
-            st.page_link(f"pages/{stem}.py", label=f"**{t(f'pages.{stem}.title')}**", icon=icon)
-            st.markdown(t(f"pages.{stem}.question"))
+topic_map(page, sections())
+ways_in()
+find()
 st.header(t("real.title"), anchor=False)
 what_is_real()
 st.markdown(t("real.numbers"))

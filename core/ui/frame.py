@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import models, url
+from core.ui import glossary, models, url
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +111,7 @@ def run() -> None:
             with friendly():
                 models.pick(t)
             page.run()
+            _footer(t, page)
     finally:
         st.session_state["_framed"] = False
         _keep_collection_short()
@@ -197,6 +198,13 @@ def _header(t: Texts, page) -> None:
     if f"pages.{stem}.question" in t:
         st.title("Glassbox" if stem == "home" else t(f"pages.{stem}.title"), anchor=False)
         st.markdown(f"##### {t(f'pages.{stem}.question')}")
+
+
+def _footer(t: Texts, page) -> None:
+    """Under every page but home: its terms."""
+    stems = {stem for entries in sections().values() for stem, _ in entries}
+    if page.url_path in stems:
+        glossary.draw_terms(t, page.url_path, stems)
 
 
 def _sidebar(t: Texts) -> None:
