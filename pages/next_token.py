@@ -60,12 +60,14 @@ def experiment(prompt):
         panels.metrics(page, numbers, {"entropy_before": ".2f", "entropy_after": ".2f", "kept": ",d"})
         panels.download(page, "distribution", lambda: data)
     with text, panels.panel(page, "text", "live"):
-        tokens(reading, added, data)
+        tokens(reading, added, data, lambda n: write(n, reading, added, seed, temperature=temperature, **filters))
     scores(reading.logits, data, temperature)
     first = {"token": data["token"][0], "share": float(before.max()), "sharp": float(distribution(reading.logits, 0.1).max())}
     panels.takeaway(page, bits=bits, choices=2**bits, after_bits=bits_after, **first)
     panels.myth_fact(page, **first)
-    write_on(reading, added, seed, temperature=temperature, **filters)
+    if state.get(LEFT):  # one step a run; it runs again until nothing is left to write, or the viewer stops it
+        write(state[LEFT], reading, added, seed, temperature=temperature, **filters)
+        run_again()
 
 
 def settings():
@@ -93,13 +95,13 @@ def bars(reading, data, added, temperature, filters):
     draw(page, "bars", spec, swept, alt, picked)
 
 
-def tokens(reading, added, data):
+def tokens(reading, added, data, write_first):
     with st.container(horizontal=True):
         if state.get(LEFT):
             button("stop", ":material/stop:", added, primary=True)
         else:
-            button("write", ":material/play_arrow:", added, WRITTEN, primary=True)
-        button("draw", ":material/casino:", added, 1)
+            button("write", ":material/play_arrow:", added, lambda: write_first(WRITTEN), primary=True)
+        button("draw", ":material/casino:", added, lambda: write_first(1))
         button("back", ":material/undo:", added[:-1], disabled=not added)
         button("clear", ":material/restart_alt:", [], disabled=not added)
     looked_at = state.get(LOOKED_AT)
@@ -118,8 +120,8 @@ def tokens(reading, added, data):
     token_strip(page, "chips", chips, t.plain("text.candidates"), lambda i: set_appended(page, [*added, left["id"].iloc[i]]))
 
 
-def button(name, icon, kept, then_write=0, primary=False, disabled=False):
-    append_button(page, name, icon, kept, lambda: state.update({LEFT: then_write}), primary, disabled)
+def button(name, icon, kept, then=lambda: state.update({LEFT: 0}), primary=False, disabled=False):
+    append_button(page, name, icon, kept, then, primary, disabled)
 
 
 def scores(logits, data, temperature):
@@ -129,13 +131,13 @@ def scores(logits, data, temperature):
         panels.table(page, "scores", table.head(6), shares=("softmax", "hardmax"))
 
 
-def write_on(reading, added, seed, **chosen):
-    """One step of writing; the fragment runs again until nothing is left to write, or the viewer stops it."""
-    if state.get(LEFT) and len(reading.ids) < lm.config.context_length:
+def write(n, reading, added, seed, **chosen):
+    """The next token of the n that are still to be written; the end of the text or of the context ends it."""
+    state[LEFT] = 0
+    if len(reading.ids) < lm.config.context_length:
         token = live.draw(lm, reading, seed, **chosen)
         set_appended(page, [*added, token])
-        state[LEFT] = 0 if token == lm.tokenizer.eot else state[LEFT] - 1
-        run_again()
+        state[LEFT] = 0 if token == lm.tokenizer.eot else n - 1
 
 
 above = st.container()
