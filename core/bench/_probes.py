@@ -83,6 +83,11 @@ def write(page: str, watch: str, name: str = "prompt", link: str = "") -> Probe:
     return Probe(page, name, "text", (Step("type", key(page, name, "textarea"), " and"),), shown(page, watch), link)
 
 
+def typed(page: str, name: str, watch: str, *letters: str, link: str = "") -> Probe:
+    """Letters typed into a field that is read while it is typed."""
+    return Probe(page, name, "text", _presses(key(page, name, "input"), letters or ("a", "b", "c")), shown(page, watch), link)
+
+
 def _presses(target: str, keys: tuple[str, ...]) -> tuple[Step, ...]:
     return tuple(Step("press", target, one) for one in keys)
 
@@ -131,4 +136,19 @@ PROBES = (
     slide("quantization", "layer", "comb"),
     choose("quantization", "part", "comb", "q", "k", "v"),
     write("quantization", "next"),
+    typed("tokens", "prompt", "lanes"),
+    choose("tokens", "under", "lanes", "its bytes", "its id"),
+    typed("embeddings", "prompt", "map", "e", "r", "n"),
+    switch("embeddings", "both", "map"),
+    pick("inside", "map", "map", 2, 3, 4, inside="[data-focus]"),
+    write("inside", "map"),
+    follow("perplexity", "upto", "bars_a", "PageDown"),
+    write("perplexity", "bars_a"),
+    follow("flash_attention", "step", "matrix"),
+    write("flash_attention", "matrix"),
+    typed("bias_and_calibration", "a", "pair"),
+    follow("bias_and_calibration", "temperature", "calibration"),
+    typed("multimodal", "prompt", "matrix", "s", "t"),
+    follow("multimodal", "temperature", "matrix", "ArrowRight"),
+    choose("timeline", "topic", "line", "scaling", "memory", "speed"),
 )  # fmt: skip
