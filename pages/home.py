@@ -5,7 +5,7 @@ import streamlit as st
 from core.charts.distribution import distribution_chart, distribution_data
 from core.costs import parameters
 from core.decoding import distribution
-from core.ui import controls, glossary, live, panels
+from core.ui import controls, glossary, lessons, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, sections
 from core.ui.token_strip import read_tokens, token_strip
@@ -83,6 +83,8 @@ at_work()
 st.header(t("labs.title"), anchor=False)
 topic_map(page, sections())
 ways_in()
+st.subheader(t("lessons.title"), anchor=False)
+lessons.choice(t)
 find()
 st.header(t("real.title"), anchor=False)
 what_is_real()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.ui import url
+from core.ui import url, walk
 from core.ui.texts import LANGUAGES, load
 
 MOST_SIGNS = 100_000
@@ -79,13 +79,20 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
     resets = dict(settings.get("default", {}))
     names = [name for name in settings if name != "default"]
 
+    def choose(name: str | None):
+        for control, value in (resets | dict(settings[name] if name else {})).items():
+            set_value(page, control, value)
+        words = f"{group}.{name}.prompt" if name else f"{prompt_name}.default"
+        if words in t:
+            set_value(page, prompt_name, t.plain(words))
+
     def chosen():
-        name = st.session_state[key]
-        if name:
-            for control, value in (resets | dict(settings[name])).items():
-                set_value(page, control, value)
-            if f"{group}.{name}.prompt" in t:
-                set_value(page, prompt_name, t.plain(f"{group}.{name}.prompt"))
+        if st.session_state[key]:
+            choose(st.session_state[key])
+
+    asked = walk.due(page.name) if group == "presets" else None
+    if asked in names:
+        choose(asked)
 
     if names and f"{group}.{names[0]}.prompt" in t:
         typed = page.key(prompt_name)
@@ -94,6 +101,8 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
     else:
         now = next((name for name in names if _holds(page, resets | dict(settings[name]), resets)), None)
     st.session_state[key] = now if now in names else None
+    if group == "presets":
+        walk.offer_presets(page, names, st.session_state[key], choose)
     st.pills(t("presets.label"), names, format_func=lambda name: t(f"{group}.{name}.label"), key=key, on_change=chosen)
     if now in names:
         st.caption(f":material/visibility: {t(f'{group}.{now}.look')}")

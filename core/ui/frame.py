@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import glossary, models, url
+from core.ui import glossary, lecture, lessons, models, share, url, walk
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +99,12 @@ def run() -> None:
     if lost:
         pages[""].append(st.Page(HOME, title=t("pages.home.title"), url_path=lost, visibility="hidden"))
     page = st.navigation(pages, expanded=True)
-    _sidebar(t)
+    stems = [stem for entries in sections().values() for stem, _ in entries]
+    stem = page.url_path if page.url_path in stems else "home"
+    mode = lecture.mode()
+    lecture.go(["home", *stems])
+    lessons.enter(stem)
+    _sidebar(t, stem)
     if not known:
         st.warning(t("notes.language"), icon=":material/info:")
     if lost and page.url_path == lost:
@@ -107,11 +112,22 @@ def run() -> None:
     st.session_state["_framed"] = True
     try:
         with friendly():
-            _header(t, page)
+            _header(t, stem)
+            if mode == "notes":
+                lecture.notes(t, stem, ["home", *stems])
+                return
             with friendly():
                 models.pick(t)
+            walk.begin()
+            above = st.container()
             page.run()
-            _footer(t, page)
+            if lessons.active():
+                with above:
+                    lessons.guide(t, stem, keys=not mode)
+            if mode:
+                lecture.bar(t, stem, ["home", *stems])
+            elif stem != "home":
+                glossary.draw_terms(t, stem, set(stems))
     finally:
         st.session_state["_framed"] = False
         _keep_collection_short()
@@ -192,22 +208,14 @@ def _pages(t: Texts) -> dict:
     return pages
 
 
-def _header(t: Texts, page) -> None:
+def _header(t: Texts, stem: str) -> None:
     """Title and question, drawn before the page's own imports, so that there is something to read at once."""
-    stem = page.url_path if page.url_path in {name for _, name, _ in PAGES} else "home"
     if f"pages.{stem}.question" in t:
         st.title("Glassbox" if stem == "home" else t(f"pages.{stem}.title"), anchor=False)
         st.markdown(f"##### {t(f'pages.{stem}.question')}")
 
 
-def _footer(t: Texts, page) -> None:
-    """Under every page but home: its terms."""
-    stems = {stem for entries in sections().values() for stem, _ in entries}
-    if page.url_path in stems:
-        glossary.draw_terms(t, page.url_path, stems)
-
-
-def _sidebar(t: Texts) -> None:
+def _sidebar(t: Texts, stem: str) -> None:
     with st.sidebar:
         st.segmented_control(
             t("language"),
@@ -218,6 +226,8 @@ def _sidebar(t: Texts) -> None:
             required=True,
             on_change=_language_chosen,
         )
+        share.share(t, stem)
+        lecture.switch(t)
 
 
 def _choose_language() -> bool:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from core.ui import walk
+
 _BADGES = {
     "live": (":material/bolt:", "orange"),
     "recorded": (":material/history:", "violet"),
@@ -51,6 +53,7 @@ def predict(page, choices: Sequence[str], answer: Callable[[], tuple[str, Mappin
         st.markdown(f":material/psychology_alt: **{t(f'{name}.question')}**")
         words = {choice: t(f"{name}.choices.{choice}") for choice in choices} | {"skip": t("predict_skip")}
         st.session_state.setdefault(key, None)
+        walk.offer_prediction(key)
         chosen = st.pills(
             t(f"{name}.question"), list(words), format_func=words.get, key=key, label_visibility="collapsed", persist_state="session"
         )

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from core.ui import url
+
 _HTML = '<nav class="map"></nav>\n'
 
 _CSS = """
@@ -78,4 +80,4 @@ def topic_map(page, sections: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     ]
     opened = _component(key=key, data={"label": t.plain("map.label"), "stations": stations}, on_opened_change=lambda: None).opened
     if opened in {stem for pages in sections.values() for stem, _ in pages}:
-        st.switch_page(f"pages/{opened}.py")
+        url.open_page(opened)

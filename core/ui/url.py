@@ -45,3 +45,9 @@ def forget_other_pages(name: str, stems) -> None:
             del st.query_params[key]
         except st.errors.StreamlitAPIException:
             pass  # bound to a widget: Streamlit takes it out itself
+
+
+def open_page(stem: str) -> None:
+    """Open another page; of the link only what holds on every page goes along."""
+    kept = {key: st.query_params[key] for key in ("lang", "model", "lecture", "lesson", "step") if key in st.query_params}
+    st.switch_page(f"pages/{stem}.py", query_params=kept)
