@@ -8,12 +8,12 @@ from core.ui import url
 
 
 def appended(page, prompt: Sequence[int], name: str = "added") -> list[int]:
-    """The added tokens; another prompt starts with none. In the link as `<page>_<name>=12.45`."""
+    """The added tokens; another prompt or model starts with none. In the link as `<page>_<name>=12.45`."""
     vocab = page.lm.config.vocab_size
     url.seed(page, name, [], lambda raw: [_token(part, vocab) for part in raw.split(".")])
-    belongs = page.key(name) + "_to"
-    if st.session_state.setdefault(belongs, tuple(prompt)) != tuple(prompt):
-        st.session_state[belongs] = tuple(prompt)
+    belongs, text = page.key(name) + "_to", (page.lm.name, *prompt)  # another model cuts text into other tokens
+    if st.session_state.setdefault(belongs, text) != text:
+        st.session_state[belongs] = text
         st.session_state[page.key(name)] = []
     added = st.session_state[page.key(name)]
     url.share(page, name, ".".join(map(str, added)) or None)

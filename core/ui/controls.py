@@ -6,7 +6,7 @@ reads `cache.label` and the words of each option from `cache.options.<option>`.
 
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -109,16 +109,40 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
 
 
 def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1, live: bool = False) -> list[int]:
-    """The viewer's text as token ids, at most `max_tokens` of them; everything else as in `text`."""
-    example = page.t.plain(f"{name}.default")
-    ids = page.lm.tokenizer.encode(text(page, name, keep=keep, live=live))
-    if len(ids) > max_tokens:
-        page.note(f"notes.tokens_{keep}", n=max_tokens, all=len(ids))
-        ids = ids[:max_tokens] if keep == "head" else ids[-max_tokens:]
+    """The viewer's text as token ids, at most `max_tokens` of them; everything else as in `text`.
+
+    An instruct model gets a switch that puts the text into its form of a conversation; off, it is text like any other.
+    """
+    example, encode = page.t.plain(f"{name}.default"), page.lm.tokenizer.encode
+    typed = text(page, name, keep=keep, live=live)
+    form = _conversation(page, f"{name}_chat", max_tokens)
+    ids, room = encode(typed), max_tokens - (len(form("")) if form else 0)
+    if len(ids) > room:
+        page.note(f"notes.tokens_{keep}", n=room, all=len(ids))
+        ids = ids[:room] if keep == "head" else ids[-room:]
+        typed = page.lm.tokenizer.decode(ids).strip("\ufffd")  # a cut may fall into a character
+    if form:
+        return form(typed)
     if len(ids) < min_tokens:
-        ids = page.lm.tokenizer.encode(example)
+        ids = encode(example)
         page.note("notes.short", n=min_tokens, text=example)
     return ids
+
+
+def _conversation(page, name: str, max_tokens: int) -> Callable[[str], list[int]] | None:
+    """What turns a text into a message to the model, where it was trained on conversations and the viewer wants that."""
+    from core.chat import can_chat, chat_prompt
+
+    def form(text: str) -> list[int]:
+        return chat_prompt(page.lm, [{"role": "user", "content": text}])
+
+    if not can_chat(page.lm) or len(form("")) > max_tokens // 2:
+        url.share(page, name, None)
+        return None
+    url.seed(page, name, False, lambda raw: bool(("off", "on").index(raw)))
+    wanted = st.toggle(page.t("models.chat"), key=page.key(name), help=page.t("models.chat_help"), persist_state="session")
+    url.share(page, name, "on" if wanted else None)
+    return form if wanted else None
 
 
 def text(page, name: str = "prompt", most_signs: int = MOST_SIGNS, keep: str = "tail", live: bool = False) -> str:

@@ -31,6 +31,11 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 .grid span { display: block; font-size: 0.66rem; line-height: 1.25; overflow-wrap: anywhere; hyphens: auto; }
 .grid .kind { opacity: 0.85; }
 .grid .name { font-weight: 600; font-variant-numeric: tabular-nums; }
+.many { gap: 2px; padding-left: 1.6rem; grid-template-columns: repeat(var(--heads), minmax(0, 2.1rem)); }
+.many button { padding: 1px; border-radius: 3px; position: relative; }
+.many .name, .many .kind { display: none; }
+.many button[data-layer]::before { content: attr(data-layer); position: absolute; right: calc(100% + 6px); top: 50%;
+  transform: translateY(-50%); font-size: 0.68rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: reduce) { .grid button { transition: none; } }
 """
 
@@ -49,6 +54,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   frame.style.setProperty("--heads", data.heads)
   frame.lang = data.language
   grid.setAttribute("aria-label", data.label)
+  grid.classList.toggle("many", data.many)
 
   const fill = (parent, n, tag) => {
     while (parent.children.length < n) parent.append(document.createElement(tag))
@@ -77,6 +83,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     const [picture, name, kind] = cell.children
     const layer = Math.floor(i / data.heads), column = i % data.heads
+    if (data.many && column === 0) cell.dataset.layer = layer + 1
+    else delete cell.dataset.layer
     const at = `${100 * column / Math.max(data.heads - 1, 1)}% ${100 * layer / Math.max(data.layers - 1, 1)}%`
     if (picture.dataset.source !== data.picture) {
       picture.style.maskImage = picture.style.webkitMaskImage = `url(${data.picture})`
@@ -118,6 +126,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 _HTML = '<div class="frame"><div class="kinds"></div><div class="grid" role="group"></div></div>\n'
 _component = st.components.v2.component("glassbox_head_gallery", html=_HTML, css=_CSS, js=_JS)
 
+MANY = 120  # heads; above, the small maps stand without their names, each row with the number of its layer
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -144,6 +154,7 @@ def head_gallery(
         "heads": shape[1],
         "cells": [asdict(cell) for cell in cells],
         "kinds": [{"kind": kind, "text": text} for kind, text in kinds.items()],
+        "many": len(cells) > MANY,
         "opened": opened,
         "label": label,
         "language": page.language,

@@ -114,6 +114,8 @@ def opened(page, heads: Heads, default: str = "induction") -> Head:
     """
     url.seed(page, "head", default, lambda raw: raw if raw in KINDS else written(_head(raw, page.lm.config)))
     value = st.session_state[page.key("head")]
+    if value not in KINDS and not _there(_head_of(value), page.lm.config):  # of a larger model, before
+        value = st.session_state[page.key("head")] = default
     url.share(page, "head", None if value == default else value)
     return heads.strongest(value) if value in KINDS else _head(value, page.lm.config)
 
@@ -143,15 +145,27 @@ def switched_off(page, followed: Head) -> list[Head]:
     """The heads the viewer switched off; until they choose, the head they look at. In the link as `8.6-10.2`."""
     url.seed(page, "off", None, lambda raw: [] if raw == "none" else [_head(part, page.lm.config) for part in raw.split("-")])
     off = st.session_state[page.key("off")]
+    if off is not None and not all(_there(head, page.lm.config) for head in off):  # of a larger model, before
+        off = st.session_state[page.key("off")] = None
     url.share(page, "off", None if off is None else "-".join(map(written, off)) or "none")
     return [followed] if off is None else list(off)
 
 
 def _head(raw: str, config) -> Head:
-    layer, _, head = raw.partition(".")
-    if not (layer.isdecimal() and head.isdecimal() and 1 <= int(layer) <= config.n_layers and 1 <= int(head) <= config.n_heads):
+    head = _head_of(raw)
+    if not _there(head, config):
         raise ValueError(f"a head is written 1.1 to {config.n_layers}.{config.n_heads}, got {raw}")
-    return int(layer) - 1, int(head) - 1
+    return head
+
+
+def _head_of(raw: str) -> Head:
+    """"8.6" -> (7, 5); what is no head becomes one that no model has."""
+    layer, _, head = raw.partition(".")
+    return (int(layer) - 1, int(head) - 1) if layer.isdecimal() and head.isdecimal() else (-1, -1)
+
+
+def _there(head: Head, config) -> bool:
+    return 0 <= head[0] < config.n_layers and 0 <= head[1] < config.n_heads
 
 
 def _position(raw: str, n: int) -> int:

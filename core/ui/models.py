@@ -9,7 +9,7 @@ import os
 
 import streamlit as st
 
-from core.ui.texts import Texts
+from core.ui.texts import Texts, escaped
 
 _CHOICE, _USED = "_model_choice", "_model"  # what the viewer chose, and what the pages show: another while it is fetched
 _POLL = 0.5  # seconds between two looks at a download
@@ -159,7 +159,7 @@ def _card(t: Texts, name: str, card: dict) -> str:
     if card.get("licence"):
         parts.append(t("models.licence", licence=card["licence"]))
     good_at = t.maybe(f"models.good_at.{name}")
-    return " · ".join(parts) + (f"  \n{good_at}" if good_at else "")
+    return f"**{escaped(_title(name, {name: card}))}**  \n" + " · ".join(parts) + (f"  \n{good_at}" if good_at else "")
 
 
 def _title(name: str, cards: dict) -> str:

@@ -110,6 +110,8 @@ def _kept_with(page, name: str, belongs, n: int, start: int) -> int | None:
     if st.session_state.setdefault(owner, belongs) != belongs:
         st.session_state[owner], st.session_state[key] = belongs, None
     value = st.session_state[key]
+    if value is not None and value >= n:  # of a larger model, before
+        value = st.session_state[key] = None
     url.share(page, name, None if value is None else str(value + start))
     return value
 

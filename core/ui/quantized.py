@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.charts import quantization as charts
+from core.checkpoints.memory import require_memory
 from core.decoding import generate
 from core.measure.weight_drift import Scores, changed_tokens, score, shared_start
 from core.models.language_model import LanguageModel
-from core.quantization import FORMATS, GRANULARITIES, MatrixReport, quantize_model, report, unpacked_model
+from core.quantization import FORMATS, GRANULARITIES, MatrixReport, model_bytes, quantize_model, report, unpacked_model
 from core.quantization.sizes import count, matrix_shapes, stored_size
 from core.ui import controls, live, panels
 from core.ui.charts import draw
@@ -68,6 +69,7 @@ def small_model(lm: LanguageModel, stored: Stored) -> Small:
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Stored: repr})
 def _small_model(_lm: LanguageModel, name: str, stored: Stored) -> Small:
+    require_memory(f"{name} ({stored.format})", model_bytes(_lm) + stored_size(matrix_shapes(_lm.config), *stored.arguments).total)
     packed = quantize_model(_lm, *stored.arguments)
     return Small(unpacked_model(packed), report(_lm, packed))
 
