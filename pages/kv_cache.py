@@ -52,7 +52,8 @@ def work(ids):
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         budget = controls.slider(page, "budget", 8, 256, 32, 8)
         layer = controls.slider(page, "layer", 1, lm.config.n_layers, 1)
-    none, full, run = steps(ids, "none"), steps(ids, "full"), steps(ids, kind, budget, layer)
+    with st.spinner(t("work.running"), show_time=True):
+        none, full, run = steps(ids, "none"), steps(ids, "full"), steps(ids, kind, budget, layer)
     rows = step_rows(page, ids, none, run)
     with panels.panel(page, "work", "live"):
         step = int(live_slider(page, "step", 1, SHOWN_STEPS, SHOWN_STEPS, 1, every_step=True))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from core.ui import url, walk
+from core.ui import models, url, walk
 from core.ui.texts import LANGUAGES, load
 
 MOST_SIGNS = 100_000

@@ -11,7 +11,7 @@ from core.decoding import distribution, generate
 from core.kv_cache import Cache
 from core.models.language_model import LanguageModel
 
-MOST_TOKENS = 3_000  # tokens whose keys and values are kept, over all viewers; about 30 kB each for `mini`
+MOST_BYTES = 96 << 20  # of keys, values and scores kept over all viewers; a token takes 30 kB with `mini`, 46 kB with SmolLM2
 CHUNK = 128  # tokens read at once, so that the logits of a long text never stand in memory together
 
 
@@ -23,6 +23,11 @@ class Reading:
     logits: Tensor  # (V,) of the token after the text
     logprobs: Tensor  # (T,) natural log of each token's probability where it stands; the first has none: 0
     cache: Cache  # filled with the text; never written on, see `beginning`
+
+    @property
+    def bytes(self) -> int:
+        """What it holds in memory."""
+        return self.logits.nbytes + self.logprobs.nbytes + self.cache.bytes_reserved
 
 
 def read(lm: LanguageModel, ids) -> Reading:
@@ -36,7 +41,7 @@ def read(lm: LanguageModel, ids) -> Reading:
     reading = _read_on(lm, ids, known)
     with _lock:
         _readings[lm.name, ids] = reading
-        while len(_readings) > 1 and sum(len(r.ids) for r in _readings.values()) > MOST_TOKENS:
+        while len(_readings) > 1 and sum(r.bytes for r in _readings.values()) > MOST_BYTES:
             _readings.popitem(last=False)
     return reading
 

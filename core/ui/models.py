@@ -11,13 +11,14 @@ import streamlit as st
 
 from core.ui.texts import Texts, escaped
 
+BUNDLED = "mini"  # what the presets' sentences describe
 _CHOICE, _USED = "_model_choice", "_model"  # what the viewer chose, and what the pages show: another while it is fetched
 _POLL = 0.5  # seconds between two looks at a download
 
 
 def default() -> str:
     """The server's own model."""
-    return os.environ.get("GLASSBOX_MODEL") or "mini"
+    return os.environ.get("GLASSBOX_MODEL") or BUNDLED
 
 
 def used() -> str:
