@@ -106,6 +106,8 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
     st.pills(t("presets.label"), names, format_func=lambda name: t(f"{group}.{name}.label"), key=key, on_change=chosen)
     if now in names:
         st.caption(f":material/visibility: {t(f'{group}.{now}.look')}")
+        if f"{group}.{now}.prompt" in t and models.used() != models.BUNDLED:
+            st.caption(t("models.presets"))
 
 
 def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1, live: bool = False) -> list[int]:

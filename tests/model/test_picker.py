@@ -34,6 +34,7 @@ def test_two_viewers_on_two_models_side_by_side(opened):
     small, large = opened("next_token", **text), opened("next_token", model=NAME, **text)
     for at in (small, large, small.run(), large.run()):
         assert not at.exception and not at.error and not at.warning
+    assert [any("Observed with" in c.value for c in at.caption) for at in (small, large)] == [False, True]  # the text is a preset's
     assert small.session_state["_model"] == "mini" and large.session_state["_model"] == NAME
     assert "Paris" in take_away(large) and take_away(small) != take_away(large)
 
