@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.costs.compute import decode_flops
+from core.costs.compute import decode_flops, prefill_flops
 from core.costs.memory import BITS, kv_cache_bytes, not_negative
 from core.costs.parameters import active_parameters, parameters
 from core.costs.specs import Gpu, ModelSpec, as_spec
@@ -99,6 +99,34 @@ def decode_bound(
     memory, compute = read_bytes / (gpu.bandwidth_tb * 1e12), flops / (gpu.tflops(rate) * 1e12)
     seconds = max(memory, compute)
     return Bound(read_bytes, flops, seconds, sequences / seconds, "memory" if memory >= compute else "compute")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one phase computes and moves."""
+
+    flops: float
+    bytes: float
+    tokens: int  # read or written by it
+
+
+def prefill_work(config, tokens: int, sequences: int = 1, format: str = "bf16") -> Work:
+    """Reading `sequences` texts of `tokens` tokens at once: each weight is read once, the cache is written once."""
+    spec = _checked(config, 1)
+    weights = (parameters(spec) - _unread(spec, sequences * tokens)) * BITS[format] / 8
+    return Work(sequences * prefill_flops(spec, tokens), weights + kv_cache_bytes(spec, tokens, 2, sequences), sequences * tokens)
+
+
+def decode_work(config, tokens: int, sequences: int = 1, format: str = "bf16") -> Work:
+    """Writing the next token of each: the same weights are read once, and every text's cache."""
+    spec = _checked(config, 1)
+    weights = (parameters(spec) - _unread(spec, sequences)) * BITS[format] / 8
+    return Work(sequences * decode_flops(spec, tokens), weights + _cache_read(spec, tokens, sequences, 2), sequences)
+
+
+def tokens_done(tick: int, tokens: int, workers: int, each_waits: bool) -> int:
+    """Tokens finished after `tick` ticks, one tick a token and worker: one at a time where each waits for the one before."""
+    return min(tokens, tick * (1 if each_waits else workers))
 
 
 def _checked(config, n_gpus: int) -> ModelSpec:
