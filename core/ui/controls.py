@@ -261,8 +261,16 @@ def _follow_language(page, name: str) -> None:
 
 
 def _holds(page, wanted: Mapping, resets: Mapping) -> bool:
-    """Whether every control stands where a preset puts it; one that was not drawn yet stands at its start value."""
-    return all(st.session_state.get(page.key(control), resets.get(control)) == value for control, value in wanted.items())
+    """Whether every control stands where a preset puts it; one not drawn yet stands at the link's value, else at its start."""
+
+    def stands(control: str, value) -> bool:
+        key = page.key(control)
+        linked = st.query_params.get(key)
+        if key in st.session_state or linked is None:
+            return st.session_state.get(key, resets.get(control)) == value
+        return linked.lower() == (f"{value:g}" if isinstance(value, float) else str(value).lower())
+
+    return all(stands(control, value) for control, value in wanted.items())
 
 
 def _preset_of(page, text: str | None, language: str, group: str) -> str | None:

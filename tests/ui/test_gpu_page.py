@@ -26,6 +26,12 @@ def test_the_lanes_step(open_page):
     assert any("After 3 ticks" in line for line in told(at))
 
 
+def test_a_link_shows_its_preset_and_no_other(open_page):
+    assert open_page("gpu").pills(key="gpu_preset").value == "alone"
+    assert open_page("gpu", batch=128, context=100).pills(key="gpu_preset").value == "long"
+    assert open_page("gpu", batch=77).pills(key="gpu_preset").value is None
+
+
 def test_nonsense_in_the_link_is_reset(open_page):
     at = open_page("gpu", model="Eliza", machine="abacus", batch="-1", context="nan", tick="many")
     assert not at.exception and not at.error and len(at.warning) == 5
