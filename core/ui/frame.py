@@ -21,8 +21,13 @@ HOME = ROOT / "pages" / "home.py"
 NAMES = {"en": "English", "de": "Deutsch"}
 log = logging.getLogger("glassbox")
 
-# The only style of the frame: lines stay readable on a wide screen.
-_STYLE = "<style>[data-testid='stMainBlockContainer'] { max-width: 70rem; margin: 0 auto; }</style>"
+# The only style of the frame: lines stay readable on a wide screen, captions for everyone, and nothing moves for whom it must not.
+_STYLE = """<style>
+[data-testid='stMainBlockContainer'] { max-width: 70rem; margin: 0 auto; }
+[data-testid='stCaptionContainer'] { color: color-mix(in srgb, currentColor 78%, transparent) !important; opacity: 1 !important; }
+[data-testid='stCaptionContainer'] p { color: inherit !important; }
+@media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 1ms !important; transition: none !important; } }
+</style>"""
 
 # Section, file stem (= address), icon. A new page adds one line here; it is listed once its file exists.
 PAGES = (

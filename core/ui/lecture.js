@@ -5,6 +5,13 @@ const BUTTONS = {
 }
 const OWN = "input, textarea, select, [contenteditable=true], [role=slider], [role=toolbar], [role=listbox], [role=combobox], [role=dialog]"
 
+// The row of presets to the top, so that the experiment below it fills the screen.
+function showPresets() {
+  const row = [...document.querySelectorAll("[class*='_preset']")].find(element => /(^| )st-key-\w+_preset( |$)/.test(element.className))
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches
+  row?.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" })
+}
+
 export default function () {
   const press = event => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return
@@ -16,6 +23,7 @@ export default function () {
     if (!button) return
     event.preventDefault()
     button.click()
+    if (name === "next" || name === "back") setTimeout(showPresets, 500)
   }
   document.addEventListener("keydown", press)
   return () => document.removeEventListener("keydown", press)

@@ -25,7 +25,7 @@ _CSS = """
 .strip button:hover { border-color: var(--st-text-color); }
 .strip :focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 .strip .selected { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
-.strip .dropped { opacity: 0.42; text-decoration: line-through; background: transparent !important;
+.strip .dropped { opacity: 0.68; text-decoration: line-through; background: transparent !important;
   color: var(--st-text-color) !important; border-color: var(--st-border-color); }
 .strip .fresh { border-bottom: 2px solid var(--st-primary-color); }
 .strip .marked { border-color: var(--st-text-color); }

@@ -113,3 +113,35 @@ def test_the_keyboard_alone_is_enough(visit):
     page.keyboard.press("ArrowRight")
     changed(page, before)
     page.wait_for_url(re.compile("next_token_temperature=1.1"))
+
+
+def test_a_lesson_is_walked_by_keyboard(visit):
+    """Step by step with PageDown; a control that was used is ticked off; the link names the step."""
+    page = visit("?lang=en&lesson=newcomers&step=4")
+    page.wait_for_url(re.compile("next_token.*step=4"))
+    card = page.locator(".st-key-_lesson_card")
+    card.get_by_text("step 4 of 8").wait_for()
+    page.keyboard.press("PageDown")
+    card.get_by_text("step 5 of 8").wait_for()
+    assert card.get_by_text("Done").count() == 0
+    page.locator(SLIDER).press("ArrowLeft")
+    card.get_by_text("Done").wait_for()
+    page.locator("h1").click()
+    page.keyboard.press("PageDown")
+    page.wait_for_url(re.compile("attention.*step=6"))
+
+
+def test_a_lecture_is_led_by_keyboard_and_keys_typed_into_a_field_stay_there(visit):
+    page = visit("next_token?lang=en&lecture=1")
+    bar = page.locator(".st-key-_lecture_bar")
+    bar.get_by_text("0/4").wait_for()
+    page.keyboard.press("ArrowRight")
+    bar.get_by_text("1/4").wait_for()
+    page.keyboard.press("PageDown")
+    bar.get_by_text("2/4").wait_for()
+    page.keyboard.press("a")
+    page.get_by_text("likeliest", exact=False).first.wait_for()
+    field = page.locator(".st-key-next_token_prompt textarea")
+    field.press("End")
+    field.press_sequentially(" lqan")
+    assert field.input_value().endswith(" lqan") and page.locator("h1").inner_text() == "Next token"
