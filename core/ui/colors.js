@@ -21,5 +21,5 @@ function shade(colors, value) {
 
 function ink([r, g, b]) {
   const light = [r, g, b].map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-  return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.3 ? "#14171c" : "#ffffff"
+  return 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2] > 0.179 ? "#000000" : "#ffffff"  // at least 4.5 to 1 on every colour
 }

@@ -12,7 +12,7 @@ function showPresets() {
   row?.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" })
 }
 
-export default function () {
+export default function ({ parentElement }) {
   const press = event => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return
     const path = event.composedPath().filter(node => node instanceof Element)
@@ -26,5 +26,6 @@ export default function () {
     if (name === "next" || name === "back") setTimeout(showPresets, 500)
   }
   document.addEventListener("keydown", press)
+  parentElement.querySelector("span")?.setAttribute("data-ready", "")
   return () => document.removeEventListener("keydown", press)
 }
