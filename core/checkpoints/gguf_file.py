@@ -144,6 +144,9 @@ def _stored(data: mmap.mmap, name: str, shape: tuple[int, ...], number: int, sta
             return torch.from_numpy(unpack(np.frombuffer(data, np.uint8, row_bytes, start).copy(), number))[first:last]
         rows = n_rows // shape[0]
         raw = np.frombuffer(data, np.uint8, (last - first) * rows * row_bytes, start + first * rows * row_bytes)
-        return torch.from_numpy(unpack(raw, number)).view(last - first, *shape[1:])
+        unpacked = torch.from_numpy(unpack(raw, number)).view(last - first, *shape[1:])
+        if hasattr(mmap, "MADV_DONTNEED"):  # what was read need not stay in memory; the file still has it
+            data.madvise(mmap.MADV_DONTNEED)
+        return unpacked
 
     return Stored(shape, read), n_rows * row_bytes

@@ -65,11 +65,7 @@ def as_language_model(checkpoint: Checkpoint, mode: str | None = None) -> Langua
     parameters = dict(network.named_parameters())
     try:
         for name, stored in checkpoint.weights.items():
-            ours, rows = parameters[name].data, stored.shape[0]
-            step = max(1, _PIECE // (ours[0].numel() or 1))
-            for start in range(0, rows, step):
-                stop = min(start + step, rows)
-                ours[start:stop].copy_(stored.read(start, stop))
+            _read_into(parameters[name].data, stored)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, DamagedCheckpoint):
             raise
@@ -96,7 +92,8 @@ def _packed_network(checkpoint: Checkpoint, mode: str) -> Decoder:
     def read(name: str) -> Tensor:
         nonlocal reading
         reading = name
-        return checkpoint.weights[name].whole().float()
+        stored = checkpoint.weights[name]
+        return _read_into(torch.empty(stored.shape), stored)
 
     try:
         return pack(network, mode, read)
@@ -104,6 +101,16 @@ def _packed_network(checkpoint: Checkpoint, mode: str) -> Decoder:
         if isinstance(error, DamagedCheckpoint):
             raise
         raise DamagedCheckpoint(str(checkpoint.file), f"is damaged at {reading}", "downloading it") from error
+
+
+def _read_into(ours: Tensor, stored: Stored) -> Tensor:
+    """Fill a tensor piece by piece."""
+    rows = stored.shape[0]
+    step = max(1, _PIECE // (ours[0].numel() or 1))
+    for start in range(0, rows, step):
+        stop = min(start + step, rows)
+        ours[start:stop].copy_(stored.read(start, stop))
+    return ours
 
 
 def _outline(checkpoint: Checkpoint) -> Decoder:

@@ -20,16 +20,16 @@ class Scores(Perplexity):
     top: Tensor  # (T,) long: the likeliest next token at every position
 
 
-def score(lm: LanguageModel, ids) -> Scores:
-    """Read `ids` (T >= 2) once and keep what a comparison needs."""
+def score(lm: LanguageModel, ids, chunk: int = CHUNK) -> Scores:
+    """Read `ids` (T >= 2) once, `chunk` tokens at a time, and keep what a comparison needs."""
     ids = as_batch(ids, lm.config.vocab_size)[0]
     if len(ids) < 2:
         raise ValueError(f"a text to score needs at least 2 tokens, got {len(ids)}")
     cache = make_cache("full", lm.config)
     nll, top = [], []
-    for start in range(0, len(ids), CHUNK):
-        logits = lm.forward(ids[None, start : start + CHUNK], cache)[0].float()  # (t, V)
-        following = ids[start + 1 : start + CHUNK + 1]
+    for start in range(0, len(ids), chunk):
+        logits = lm.forward(ids[None, start : start + chunk], cache)[0].float()  # (t, V)
+        following = ids[start + 1 : start + chunk + 1]
         top.append(logits.argmax(-1))
         nll.append(logits[: len(following)].logsumexp(-1) - logits[: len(following)].gather(-1, following[:, None])[:, 0])
     return Scores(torch.cat(nll), torch.cat(top))

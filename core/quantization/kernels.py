@@ -138,9 +138,16 @@ class MixedLinear(PackedLinear):
 
 
 def int8_codes(weight: Tensor, rows_at_once: int = 4_096) -> tuple[Tensor, Tensor]:
-    """Codes (out, in) int8 and scales (out,) bf16 of a matrix: the project's int8 by channel, its scales rounded to bf16."""
-    pieces = [quantize(rows, "int8", "channel") for rows in weight.split(rows_at_once)]
-    return torch.cat([p.codes for p in pieces]), torch.cat([p.scale[:, 0].bfloat16() for p in pieces])
+    """Codes (out, in) int8 and scales (out,) bf16 of a matrix: the project's int8 by channel.
+
+    The kernel wants its scales in bf16, so the codes are chosen for the rounded scales.
+    """
+    codes, scales = [], []
+    for rows in weight.detach().split(rows_at_once):
+        scale = quantize(rows, "int8", "channel").scale.bfloat16()  # (rows, 1)
+        codes.append((rows / scale.float().masked_fill(scale == 0, 1.0)).round().clamp(-127, 127).to(torch.int8))
+        scales.append(scale[:, 0])
+    return torch.cat(codes), torch.cat(scales)
 
 
 def int4_codes(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """A whole model made fast: `prepare(lm, mode)`."""
 
+import ctypes
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -128,22 +129,26 @@ def pack(network: nn.Module, mode: str, read: Read | None = None) -> nn.Module:
     if held not in (None, "fp32") or any(hasattr(module, "quantized") for module in network.modules()):
         raise ValueError(f"the model is in {held or 'few bits'} already; start from the original")
     dtype = torch.float32 if mode == "fp32" else torch.bfloat16
-    _pack_ends(network, mode, dtype, read)
+    _pack_ends(network, mode, dtype, read)  # the largest matrix comes while the least is held
+    _give_back()
     for layer, block in enumerate(network.blocks):
         for part, (fused, names) in FUSED.items():
             _fuse(getattr(block, part), f"blocks.{layer}.{part}", fused, names, mode, read)
-    for name, module in list(network.named_modules()):
-        if isinstance(module, (RMSNorm, LeanRMSNorm)):
-            replace_module(network, name, LeanRMSNorm(_filled(module, name, read), dtype))
-        elif isinstance(module, LayerNorm):
-            replace_module(network, name, _cast(_filled(module, name, read), dtype))
-        elif isinstance(module, nn.Dropout):
-            replace_module(network, name, nn.Identity())
-        elif name.startswith("blocks.") and isinstance(module, (nn.Linear, OneDNNLinear)):
-            module = _filled(module, name, read)
-            replace_module(network, name, _packed(module.weight, module.bias, mode))
+        _pack_rest(block, f"blocks.{layer}.", mode, dtype, read)
+        _give_back()
+    network.ln_final = _norm(network.ln_final, "ln_final", dtype, read)
+    network.dropout = nn.Identity()
     network.mode = mode
+    _give_back()
     return network.eval()
+
+
+def _give_back() -> None:
+    """Hand freed memory back to the system: glibc would keep the pieces between what is still in use."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):  # not glibc
+        pass
 
 
 def _fuse(part: nn.Module, prefix: str, fused: str, names: tuple[str, ...], mode: str, read: Read | None) -> None:
@@ -157,6 +162,19 @@ def _fuse(part: nn.Module, prefix: str, fused: str, names: tuple[str, ...], mode
     setattr(part, fused, joined)
     for index, name in enumerate(names):
         setattr(part, name, PartLinear(joined, index))
+
+
+def _pack_rest(block: nn.Module, prefix: str, mode: str, dtype: torch.dtype, read: Read | None) -> None:
+    """A block's norms, and the linear layers that stand alone; dropout is for training only."""
+    for inside, module in list(block.named_modules()):
+        name = prefix + inside
+        if isinstance(module, (RMSNorm, LeanRMSNorm, LayerNorm)):
+            replace_module(block, inside, _norm(module, name, dtype, read))
+        elif isinstance(module, nn.Dropout):
+            replace_module(block, inside, nn.Identity())
+        elif isinstance(module, (nn.Linear, OneDNNLinear)):
+            module = _filled(module, name, read)
+            replace_module(block, inside, _packed(module.weight, module.bias, mode))
 
 
 def _pack_ends(network: nn.Module, mode: str, dtype: torch.dtype, read: Read | None) -> None:
@@ -183,7 +201,10 @@ def _filled(module: nn.Module, name: str, read: Read | None) -> nn.Module:
     return module
 
 
-def _cast(norm: LayerNorm, dtype: torch.dtype) -> LayerNorm:
+def _norm(norm: nn.Module, name: str, dtype: torch.dtype, read: Read | None) -> nn.Module:
+    norm = _filled(norm, name, read)
+    if not isinstance(norm, LayerNorm):
+        return LeanRMSNorm(norm, dtype)
     cast = LayerNorm(len(norm.weight), norm.eps)
     cast.weight, cast.bias = (nn.Parameter(p.to(dtype), requires_grad=False) for p in (norm.weight, norm.bias))
     return cast
