@@ -32,6 +32,7 @@ _STYLE = """<style>
 # Section, file stem (= address), icon. A new page adds one line here; it is listed once its file exists.
 PAGES = (
     ("start", "language_model", ":material/school:"),
+    ("start", "classroom", ":material/groups:"),
     ("text", "tokens", ":material/content_cut:"),
     ("text", "embeddings", ":material/scatter_plot:"),
     ("text", "perplexity", ":material/psychology_alt:"),

@@ -1,0 +1,89 @@
+"""A room with a lecturer and two students, each a session of its own, and what must not work."""
+
+import pytest
+
+from core.classroom.questions import MAKERS, choice_of, next_token, temperature
+from core.measure import perplexity
+from core.ui import room
+from tests.ui.conftest import said, told
+
+
+@pytest.fixture(autouse=True)
+def own_rooms(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLASSBOX_ROOMS", str(tmp_path))
+
+
+def healthy(*pages):
+    assert not any(at.exception or at.error for at in pages), [said(at) for at in pages]
+
+
+def test_a_lecturer_and_two_students(open_page, mini):
+    """Buttons are pressed in the database's place: a page opened by the test tool starts over and forgets a click."""
+    rooms = room.store()
+    code, token = rooms.open_room()
+    lead = open_page("classroom", room=code, key=token)
+    one, two = (open_page("classroom", lang=lang, room=code) for lang in ("en", "de"))
+    healthy(lead, one, two)
+    assert lead.button(key="classroom_end") and not one.radio and "as soon as" in one.info[0].value
+    rooms.ask(code, token, next_token(mini, "The sky is **very** <b>blue", 0))
+    one.run()
+    two.run()
+    assert len(one.radio) == len(two.radio) == 1 and not [b for b in one.button if b.key in ("classroom_end", "classroom_revealed")]
+    for at, place in ((one, 0), (two, 1)):
+        rooms.answer(code, 1, at.session_state["_classroom_participant"], place)
+        at.run()
+        assert at.success
+    lead.run()
+    assert "2 so far" in told(lead)[0] and not lead.success
+    rooms.set_state(code, token, 1, "revealed")
+    lead.run()
+    one.run()
+    healthy(lead, one, two)
+    assert "is right" in lead.success[0].value and "is right" in one.success[0].value and not one.radio
+    assert not any("<b>" in box.value for box in [*one.markdown, *lead.markdown])
+    rooms.close_room(code, token)
+    one.run()
+    assert "no room" in said(one)
+
+
+@pytest.mark.parametrize("lang", ["en", "de"])
+def test_wrong_codes_and_wrong_keys_are_one_sentence(open_page, lang):
+    for code in ("ZZZZZZ", "<b>x</b>", "' OR 1=1", "a" * 100_000):
+        at = open_page("classroom", lang=lang, room=code)
+        assert not at.exception and len(at.error) == 1 and "<b>" not in said(at)
+    at = open_page("classroom", lang=lang, room=room.store().open_room()[0], key="wrong")
+    assert not at.exception and len(at.error) == 1
+    assert not [b for b in at.button if b.key in ("classroom_ask", "classroom_end", "classroom_revealed")]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_any_text_becomes_a_question_or_is_refused(mini, kind):
+    for text in ("", "   ", "a" * 2000, "word " * 400, "<script>alert(1)</script> **x** y", "😀👩‍👩‍👧 مرحبا بالعالم"):
+        try:
+            question = MAKERS[kind](mini, text, 0)
+        except ValueError:
+            continue
+        rooms = room.store()
+        rooms.ask(*rooms.open_room(), question)
+
+
+def test_a_vanished_database_is_one_sentence(open_page, tmp_path):
+    code, token = room.store().open_room()
+    lead = open_page("classroom", room=code, key=token)
+    (tmp_path / "classroom.db").rename(tmp_path / "away")
+    lead.run()
+    assert not lead.exception and "cannot be reached" in said(lead)
+
+
+def test_the_models_shares_equal_its_perplexity_and_bayes_by_hand(mini):
+    question = next_token(mini, "Once upon a time there was", 3)
+    ids = mini.tokenizer.encode("Once upon a time there") + [mini.tokenizer.encode(" was")[0]]
+    bits = float(perplexity(mini, ids).bits[-1])
+    assert question.shares[question.truth] == pytest.approx(2**-bits, rel=1e-4)
+    assert choice_of(mini, question, "was") == question.truth and choice_of(mini, question, "zebra") == len(question.choices)
+    with pytest.raises(ValueError, match="1 to 40"):
+        choice_of(mini, question, "x" * 100_000)
+    written = temperature(mini, "Once upon a time", 1)
+    assert sum(written.shares) == pytest.approx(1) and written == temperature(mini, "Once upon a time", 1)
+    right = [temperature(mini, "Once upon a time", seed) for seed in range(12)]
+    assert sum(q.shares.index(max(q.shares)) == q.truth for q in right) >= 9  # chance would be 4
