@@ -86,7 +86,7 @@ def window(lm, text: str, seed: int) -> Question:
     return Question("window", f"{lm.tokenizer.decode(ids)}\n\n{size} / {len(ids)}", tuple(choices), choices.index(lost[-1]))
 
 
-MAKERS = {"next_token": next_token, "window": window}
+MAKERS = {"next_token": next_token, "temperature": temperature, "window": window}
 
 
 def _hide_last(text: str) -> tuple[str, str]:

@@ -1,8 +1,10 @@
 """A room with a lecturer and two students, each a session of its own, and what must not work."""
 
+import math
+
 import pytest
 
-from core.classroom.questions import MAKERS, choice_of, next_token
+from core.classroom.questions import MAKERS, TEMPERATURES, choice_of, next_token, temperature
 from core.measure import perplexity
 from core.ui import room
 from tests.ui.conftest import said, told
@@ -83,3 +85,19 @@ def test_the_models_shares_equal_its_perplexity(mini):
     assert choice_of(mini, question, "was") == question.truth and choice_of(mini, question, "zebra") == len(question.choices)
     with pytest.raises(ValueError, match="1 to 40"):
         choice_of(mini, question, "x" * 100_000)
+
+
+def test_the_temperature_is_judged_by_bayes_rule(mini):
+    """Shares by hand: the product of every written token's probability at each temperature, normalised."""
+    start = "Es war einmal ein"
+    question = temperature(mini, start, 5)
+    ids, begun = mini.tokenizer.encode(question.text), len(mini.tokenizer.encode(start))
+    logits = mini.logits(ids)[begun - 1 : -1].double()
+    fits = []
+    for T in TEMPERATURES:
+        probs = (logits / T).softmax(-1)
+        fits.append(sum(math.log(probs[i, token]) for i, token in enumerate(ids[begun:])))
+    weights = [math.exp(fit - max(fits)) for fit in fits]
+    assert question.shares == pytest.approx([weight / sum(weights) for weight in weights], abs=1e-3)
+    asked = [temperature(mini, start, seed) for seed in range(6)]
+    assert sum(one.shares[one.truth] == max(one.shares) for one in asked) >= 4  # the text usually gives itself away
