@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # two threads that wait for each other on a busy machine are many times slower
 
 
 @pytest.fixture(scope="session")
