@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from tests.browser.conftest import bars, changed, settled
+
+pytestmark = pytest.mark.xdist_group("browser")  # one server for all
 
 TOKENS = ".st-key-next_token_tokens .strip > *"
 CHIPS = ".st-key-next_token_chips .strip button"
