@@ -39,7 +39,7 @@ const memory = new WeakMap()
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const input = parentElement.querySelector("input"), shown = parentElement.querySelector("output")
   if (!input) return
-  const own = memory.get(input) ?? { dragging: false, waiting: false, sent: null, timer: 0 }
+  const own = memory.get(input) ?? { dragging: false, waiting: false, sent: null, timer: 0, settled: null, at: 0 }
   memory.set(input, own)
   for (const part of ["name", "low", "high"]) parentElement.querySelector("." + part).textContent = data[part]
   Object.assign(input, { min: data.min, max: data.max, step: data.step })
@@ -67,12 +67,19 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     own.waiting = false
     clearTimeout(own.timer)
     requestAnimationFrame(send)
+  } else if (own.settled !== null && performance.now() - own.at < 1500) {  // keys come faster than answers: older ones are passed over
+    if (data.value === own.settled) own.settled = null
   } else if (!own.dragging && !own.waiting) {
     input.value = own.sent = data.value
   }
   write()
   input.oninput = () => { own.dragging = true; write(); send() }
-  input.onchange = () => { own.dragging = false; own.sent = Number(input.value); setTriggerValue("settled", own.sent) }
+  input.onchange = () => {
+    own.dragging = false
+    own.sent = own.settled = Number(input.value)
+    own.at = performance.now()
+    setTriggerValue("settled", own.sent)
+  }
 }
 """
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.ui.texts import TEXTS, Texts
+from core.ui.texts import LANGUAGES, TEXTS, Texts
 
 _SHEET_STYLE = """
 @page { size: A4; margin: 16mm }
@@ -37,8 +37,9 @@ def share(t: Texts, stem: str) -> None:
             st.caption(t("share.embed"))
             st.code(link(embed="true"), language=None, wrap_lines=True)
             if (TEXTS / t.language / f"{stem}.toml").exists() and stem != "home":
-                sheet = {"file_name": f"glassbox_{stem}.html", "mime": "text/html", "on_click": "ignore", "icon": ":material/print:"}
-                st.download_button(t("share.sheet"), lambda: work_sheet(stem, t.language, url), key="_share_sheet", **sheet)
+                if has_sheet(stem):
+                    sheet = {"file_name": f"glassbox_{stem}.html", "mime": "text/html", "on_click": "ignore", "icon": ":material/print:"}
+                    st.download_button(t("share.sheet"), lambda: work_sheet(stem, t.language, url), key="_share_sheet", **sheet)
 
     st.fragment(draw)()
 
@@ -59,6 +60,11 @@ def qr_code(text: str) -> str | None:
         return segno.make(text, error="m", micro=False).svg_inline(scale=4, dark="#000", light="#fff")
     except segno.DataOverflowError:
         return None
+
+
+def has_sheet(stem: str) -> bool:
+    """Whether a page has something to try on paper too: a room for a class, say, has not."""
+    return bool(Texts(stem, LANGUAGES[0]).group("presets"))
 
 
 def work_sheet(stem: str, language: str, url: str) -> str:
