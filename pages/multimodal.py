@@ -56,16 +56,17 @@ def experiment():
         unknown = pair.read(text)[1]
         if unknown:
             st.caption(t("caption.unknown", n=len(pair.words), words=", ".join(unknown[:6])))
-        answers(picture)
+        own = pair.embed_pictures([picture])[0]
+        mixed = " ".join(reversed(text.split()))
+        told, shaken = pair.embed_captions([text, mixed])
+        answers(own)
     others = neighbours(scene)
-    told = LANGUAGES if state.get(page.key("tongue")) == "both" else (page.language,) * 2
-    captions = [text, *(caption(other, told[i % 2]) for i, other in enumerate(others[1:], 1))]
+    tongues = LANGUAGES if state.get(page.key("tongue")) == "both" else (page.language,) * 2
+    captions = [text, *(caption(other, tongues[i % 2]) for i, other in enumerate(others[1:], 1))]
     pictures = [picture, *draw(others[1:])]
     matrix(pictures, captions)
-    the_map(picture, text)
-    cosine = float(similarity(pair.embed_pictures(picture[None]), pair.embed_captions([text])))
-    mixed = " ".join(reversed(text.split()))
-    scrambled = float(similarity(pair.embed_pictures(picture[None]), pair.embed_captions([mixed])))
+    the_map(picture, text, own, told)
+    cosine, scrambled = (float(similarity(own[None], one[None])) for one in (told, shaken))
     panels.takeaway(page, cosine=cosine, temperature=pair.network.temperature)
     panels.myth_fact(page, text=text, mixed=mixed, cosine=cosine, scrambled=scrambled)
 
@@ -95,10 +96,10 @@ def shown():
     return scene, overlay(drawn, signs)
 
 
-def answers(picture):
+def answers(own):
     """What is it? Asked of captions, without a classifier."""
     part = controls.segmented(page, "part", list(PARTS), "colour")
-    shares = asked(space, pair.embed_pictures(picture[None])[0], part, pair.network.temperature)
+    shares = asked(space, own, part, pair.network.temperature)
     order = shares.argsort(descending=True)
     data = distribution_data(order, [names[part][PARTS[part][i]] for i in order], shares[order], shares[order])
     spec = distribution_chart(len(order), "", t.plain("caption.share"), t.plain("caption.answer"), page.language)
@@ -124,15 +125,13 @@ def matrix(pictures, captions):
         panels.download(page, "matrix", lambda: data.drop(columns="image"))
 
 
-def the_map(picture, text):
+def the_map(picture, text, own, told):
     with panels.panel(page, "map", "live"):
-        some = [space.shown[i] for i in range(0, len(space.shown), MAP_EVERY)]
-        seen = [*draw(some), picture]
-        places = space.plane(pair.embed_pictures(seen))
-        told = [*(caption(scene, page.language) for scene in some), text]
-        data = charts.space_data(places, space.plane(pair.embed_captions(told)), seen, told)
+        seen = [*space.drawn[::MAP_EVERY], picture]
+        words = [*(caption(scene, page.language) for scene in space.shown[::MAP_EVERY]), text]
+        data = charts.space_data(*space.beside(MAP_EVERY, own, told), seen, words)
         spec = charts.space_chart(t.plain("map.picture"), t.plain("map.words"), page.language)
-        ui_charts.draw(page, "map", spec, data, t.plain("map.alt", n=len(told)))
+        ui_charts.draw(page, "map", spec, data, t.plain("map.alt", n=len(words)))
         panels.download(page, "map", lambda: data.drop(columns="image"))
 
 

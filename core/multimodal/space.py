@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ class Space:
     """Every scene's picture and caption as unit vectors (648, E), and the plane in which they differ most."""
 
     shown: tuple[Scene, ...]
+    drawn: np.ndarray  # (648, S, S, 3)
     pictures: Tensor
     captions: Tensor
     middle: Tensor  # (E,)
@@ -27,15 +29,22 @@ class Space:
         """Vectors (n, E) seen from above that plane: (n, 2)."""
         return (vectors - self.middle) @ self.directions
 
+    def beside(self, every: int, picture: Tensor, caption: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the picture and the caption of one scene in `every` stand, and last those given (E,): (m, 2) twice."""
+        both = ((self.pictures[::every], picture), (self.captions[::every], caption))
+        places, captions = (self.plane(torch.cat((known, own[None]))) for known, own in both)
+        return places, captions
+
 
 def space_of(pair: ShapesPair, language: str) -> Space:
     """All scenes, their captions in `language`, and the principal components of both together."""
     shown = tuple(scenes())
-    pictures, captions = pair.embed_pictures(draw(shown)), pair.embed_captions([caption(scene, language) for scene in shown])
+    drawn = draw(shown)
+    pictures, captions = pair.embed_pictures(drawn), pair.embed_captions([caption(scene, language) for scene in shown])
     both = torch.cat((pictures, captions))
     middle = both.mean(0)
     directions = torch.linalg.svd(both - middle, full_matrices=False).Vh[:2].T
-    return Space(shown, pictures, captions, middle, directions)
+    return Space(shown, drawn, pictures, captions, middle, directions)
 
 
 def asked(space: Space, picture: Tensor, part: str, temperature: float) -> Tensor:
