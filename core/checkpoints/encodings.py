@@ -22,6 +22,7 @@ from pathlib import Path
 
 import tiktoken
 
+from core.checkpoints import cache
 from core.tokenizers import Tokenizer, parse_ranks
 
 COMMAND = "python -m core.checkpoints.encodings"
@@ -86,8 +87,8 @@ def find_ranks(entry: PublicEncoding) -> bytes | None:
 
 
 def cache_folder() -> Path:
-    """Where downloads go: `encodings` under $GLASSBOX_CACHE, else under ~/.cache/glassbox."""
-    return Path(os.environ.get("GLASSBOX_CACHE") or Path.home() / ".cache" / "glassbox") / "encodings"
+    """Where downloads go: `encodings` in the cache folder of the models."""
+    return cache.cache_folder() / "encodings"
 
 
 def download(entry: PublicEncoding) -> Path:

@@ -33,3 +33,11 @@ def said(at) -> str:
 def told(at) -> list[str]:
     """What stands beside every chart for those who cannot see it, in the order of the charts."""
     return [unescape(part.split(">", 1)[1].removesuffix("</p>")) for h in at.get("html") if "glassbox-said" in (part := h.proto.body)]
+
+
+def chart_data(at, place: int = 0):
+    """What the chart at `place` on the page got to draw, a DataFrame."""
+    import pyarrow as pa
+
+    proto = at.get("vega_lite_chart")[place].proto
+    return pa.ipc.open_stream(proto.data.data or proto.datasets[0].data.data).read_all().to_pandas()

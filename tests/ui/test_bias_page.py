@@ -3,7 +3,7 @@
 import pytest
 
 from core.ui import calibrated
-from tests.ui.conftest import said
+from tests.ui.conftest import chart_data, said
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +23,6 @@ def short_lists(monkeypatch):
     calibrated._lists._results.clear()
 
 
-def table(at, place):
-    """Data of the chart at `place` on the page."""
-    import pyarrow as pa
-
-    proto = at.get("vega_lite_chart")[place].proto
-    return pa.ipc.open_stream(proto.data.data or proto.datasets[0].data.data).read_all().to_pandas()
-
-
 def words(at):
     return "\n".join(block.value for block in [*at.markdown, *at.success, *at.caption])
 
@@ -39,7 +31,7 @@ def words(at):
 def test_all_three_experiments_stand_there(open_page, lang):
     at = open_page("bias_and_calibration", lang=lang)
     assert not at.exception and not said(at)
-    pair, lists, diagram = (table(at, place) for place in range(3))
+    pair, lists, diagram = (chart_data(at, place) for place in range(3))
     assert set(pair["role"]) == {"computed", "reused"} and ((pair["share"] > 0) & (pair["share"] < 1)).all()
     assert set(lists["role"]) == {"computed", "reused", "dropped"} and len(lists) == 6
     assert set(diagram["role"]) == {"computed", "reused"} and diagram[diagram["now"]]["temperature"].nunique() == 1
@@ -66,15 +58,15 @@ def test_german_grammar_alone_moves_the_pronoun(open_page):
     """What the preset promises: the person, she; the human, he, though both are the same."""
     at = open_page("bias_and_calibration", lang="de")
     at.pills(key="bias_and_calibration_preset").set_value("grammar").run()
-    pair = table(at, 0).set_index(["word", "role"])["share"]
+    pair = chart_data(at, 0).set_index(["word", "role"])["share"]
     assert pair["sie", "computed"] > pair["sie", "reused"] and pair["er", "reused"] > pair["er", "computed"]
 
 
 def test_the_link_brings_everything_back(open_page):
     at = open_page("bias_and_calibration", a="The king", b="The queen", words="is,was , is,", temperature="1.2")
-    pair = table(at, 0)
+    pair = chart_data(at, 0)
     assert list(pair["word"]) == ["is", "was"] * 2 and not said(at)
-    assert table(at, 2).query("now")["temperature"].unique() == pytest.approx([1.2])
+    assert chart_data(at, 2).query("now")["temperature"].unique() == pytest.approx([1.2])
 
 
 @pytest.mark.parametrize("typed", ["", ",,,", "a" * 5000, "<b>x</b>, **y**", "😀, مرحبا", "<|endoftext|>"])

@@ -5,28 +5,20 @@ import pytest
 
 from core.multimodal.painting import NOTHING, overlay, pack, painted_scene, unpack
 from core.multimodal.scenes import Scene, draw
-from tests.ui.conftest import said
-
-
-def shares(at):
-    """Rows of the chart of answers, the likeliest first."""
-    import pyarrow as pa
-
-    proto = at.get("vega_lite_chart")[0].proto
-    return pa.ipc.open_stream(proto.data.data or proto.datasets[0].data.data).read_all().to_pandas()
+from tests.ui.conftest import chart_data, said
 
 
 @pytest.mark.parametrize("lang, red", [("en", "red"), ("de", "rot")])
 def test_opens_and_sees_the_colour(open_page, lang, red):
     at = open_page("multimodal", lang=lang)
     assert not at.exception and not said(at)
-    assert shares(at)["token"][0] == red and shares(at)["after"][0] > 0.9
+    assert chart_data(at)["token"][0] == red and chart_data(at)["after"][0] > 0.9
 
 
 def test_what_is_chosen_is_seen(open_page):
     at = open_page("multimodal", part="shape")
     at.selectbox(key="multimodal_shape").set_value("star").run()
-    assert shares(at)["token"][0] == "star"
+    assert chart_data(at)["token"][0] == "star"
 
 
 @pytest.mark.parametrize("preset", ["unseen", "tongues", "order", "two"])

@@ -1,20 +1,9 @@
 """The timeline: filters, presets, the opened claim, the link."""
 
-import json
-
 import pytest
 
 from core.history import chosen, events
-
-
-def rows(at):
-    """What the staircase shows."""
-    import pyarrow as pa
-
-    chart = at.get("vega_lite_chart")[0].proto
-    spec, data = json.loads(chart.spec), chart.data.data or chart.datasets[0].data.data
-    assert spec
-    return pa.ipc.open_stream(data).read_all().to_pandas()
+from tests.ui.conftest import chart_data
 
 
 def text(at):
@@ -25,7 +14,7 @@ def text(at):
 def test_all_claims_stand_there_and_the_latest_is_open(open_page, lang):
     at = open_page("timeline", lang=lang)
     assert not at.exception and not at.error
-    shown = rows(at)
+    shown = chart_data(at)
     assert list(shown["name"]) == list(events()) and shown["opened"].sum() == 1
     assert "DeepSeek-V4" in text(at) and at.selectbox(key="timeline_event").value == "deepseek_v4"
 
@@ -33,14 +22,14 @@ def test_all_claims_stand_there_and_the_latest_is_open(open_page, lang):
 def test_a_preset_filters_and_a_claim_opens(open_page):
     at = open_page("timeline")
     at.pills(key="timeline_preset").set_value("efficiency").run()
-    assert list(rows(at)["name"]) == [e.name for e in chosen(set(e.badge for e in events().values()), "context")]
+    assert list(chart_data(at)["name"]) == [e.name for e in chosen(set(e.badge for e in events().values()), "context")]
     at.selectbox(key="timeline_event").set_value("subq").run()
     assert "hired" in text(at) and "56.2" in "".join(frame.value.to_string() for frame in at.dataframe)
 
 
 def test_the_link_brings_topic_and_badges_back(open_page):
     at = open_page("timeline", topic="reasoning", badges="measured,developer")
-    assert list(rows(at)["name"]) == [e.name for e in chosen(["measured", "developer"], "reasoning")]
+    assert list(chart_data(at)["name"]) == [e.name for e in chosen(["measured", "developer"], "reasoning")]
 
 
 def test_nothing_chosen_is_one_sentence(open_page):
@@ -50,4 +39,4 @@ def test_nothing_chosen_is_one_sentence(open_page):
 
 def test_bad_values_in_the_link_are_reset(open_page):
     at = open_page("timeline", topic="cooking", badges="true", event="nothing")
-    assert not at.exception and not at.error and len(rows(at)) == len(events())
+    assert not at.exception and not at.error and len(chart_data(at)) == len(events())
