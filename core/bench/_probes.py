@@ -151,4 +151,7 @@ PROBES = (
     typed("multimodal", "prompt", "matrix", "s", "t"),
     follow("multimodal", "temperature", "matrix", "ArrowRight"),
     choose("timeline", "topic", "line", "scaling", "memory", "speed"),
+    choose("language_model", "draws", "choose", "10", "100", "1000", link="language_model_stage=choose"),
+    follow("language_model", "progress", "learn", "ArrowRight", link="language_model_stage=learn"),
+    write("language_model", "predict", link="language_model_stage=predict"),
 )  # fmt: skip

@@ -58,18 +58,20 @@ def attention_strip(page, pattern: Tensor, tokens: Sequence[str], query: int) ->
     st.markdown(t("strip.at", token=tokens[query], n=query + 1, looks=at) + "  \n" + t(last, token=tokens[query], looks=by))
 
 
-def stepper(page, stages: Sequence[str]) -> str:
-    """The steps of something in one row, with buttons to the one before and the next."""
+def stepper(page, stages: Sequence[str], keys: tuple[str | None, str | None] = (None, None)) -> str:
+    """The steps of something in one row, with buttons to the one before and the next; `keys` press these two."""
     stage = controls.segmented(page, "stage", stages, stages[0])
     at = stages.index(stage)
     with st.container(horizontal=True):
-        for name, icon, to in (("back", ":material/arrow_back:", at - 1), ("next", ":material/arrow_forward:", at + 1)):
+        ways = (("back", ":material/arrow_back:", at - 1), ("next", ":material/arrow_forward:", at + 1))
+        for (name, icon, to), shortcut in zip(ways, keys):
             st.button(
                 page.t(f"steps.{name}"),
                 key=page.key(name),
                 icon=icon,
                 type="primary" if name == "next" else "secondary",
                 disabled=not 0 <= to < len(stages),
+                shortcut=shortcut,
                 on_click=lambda to=to: controls.set_value(page, "stage", stages[to]),
             )
     return stage

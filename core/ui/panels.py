@@ -98,8 +98,11 @@ def sources(page) -> None:
         st.markdown("\n".join(f"- {page.t(f'sources.{name}')}" for name in page.t.group("sources")))
 
 
-def table(page, name: str, data, shares: Sequence[str] = ()) -> None:
-    """A table with its download; column heads are the texts `<name>.<column>`, `shares` are drawn as bars from 0 to 1."""
+def table(page, name: str, data, shares: Sequence[str] = (), whole=None) -> None:
+    """A table with its download; column heads are the texts `<name>.<column>`, `shares` are drawn as bars from 0 to 1.
+
+    `whole` is what the download holds where `data` is only a part of it.
+    """
     heads = {column: page.t.plain(f"{name}.{column}") for column in data}
     bars = {
         column: st.column_config.ProgressColumn(heads[column], format="percent", min_value=0, max_value=1) for column in shares
@@ -109,7 +112,7 @@ def table(page, name: str, data, shares: Sequence[str] = ()) -> None:
         for column in data.select_dtypes("number")
     }
     st.dataframe(data, hide_index=True, column_config=heads | numbers | bars)
-    download(page, name, lambda: data)
+    download(page, name, lambda: data if whole is None else whole)
 
 
 def download(page, name: str, table: Callable) -> None:
