@@ -53,6 +53,23 @@ def settled(page) -> None:
     page.wait_for_function(IDLE)
 
 
+def press_on(page, key: str, now, then) -> None:
+    """Press a shortcut until `then` is seen in place of `now` (locators), as anybody would whose key came too early.
+
+    A shortcut works once its button is mounted, which nothing on the page tells.
+    """
+    for _ in range(6):
+        settled(page)
+        if now.is_visible():
+            page.keyboard.press(key)
+        try:
+            return then.wait_for(timeout=PATIENCE / 6)
+        except Exception as error:  # playwright is imported where there is one
+            if type(error).__name__ != "TimeoutError":
+                raise
+    raise AssertionError(f"{key} pressed six times: {then} was never seen")
+
+
 def bars(page) -> str:
     """What the bars of the next-token lab show: their shapes and their numbers."""
     page.wait_for_selector(BARS)

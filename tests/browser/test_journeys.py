@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import bars, changed, settled
+from tests.browser.conftest import bars, changed, press_on, settled
 
 pytestmark = pytest.mark.xdist_group("browser")  # one server for all
 
@@ -125,13 +125,12 @@ def test_a_lesson_is_walked_by_keyboard(visit):
     page.wait_for_url(re.compile("next_token.*step=4"))
     card = page.locator(".st-key-_lesson_card")
     card.get_by_text("step 4 of 8").wait_for()
-    page.keyboard.press("PageDown")
-    card.get_by_text("step 5 of 8").wait_for()
+    press_on(page, "PageDown", card.get_by_text("step 4 of 8"), card.get_by_text("step 5 of 8"))
     assert card.get_by_text("Done").count() == 0
     page.locator(SLIDER).press("ArrowLeft")
     card.get_by_text("Done").wait_for()
     page.locator("h1").click()
-    page.keyboard.press("PageDown")
+    press_on(page, "PageDown", card.get_by_text("step 5 of 8"), card.get_by_text("step 6 of 8"))
     page.wait_for_url(re.compile("attention.*step=6"))
 
 
