@@ -9,7 +9,7 @@ from core.measure.attention_stats import KINDS, THRESHOLDS, head_kind, head_prof
 from core.measure.head_steps import head_steps
 from core.measure.heads import keys_to_show, logits_without, other_heads
 from core.ui import controls, heads, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.head_controls import attention_strip, gallery, head_list, kind_name, stepper, switches
 from core.ui.heads import written
@@ -19,13 +19,11 @@ HARDLY = 0.05  # nats: below, a prediction has hardly changed
 DRAWS = 3  # of other heads, to compare with
 PRESETS = {
     "default": {"head": "induction", "token": None, "key": None, "off": None, "stage": "vectors", "hide_first": False},
-    "induction": {},
-    "name": {},
+    "induction": {}, "name": {},
     "previous": {"head": "previous"},
     "list": {"head": "same"},
-    "sink": {"head": "first"},
-    "story": {},
-}
+    "sink": {"head": "first"}, "story": {},
+}  # fmt: skip
 
 page = require("attention")
 t, lm = page.t, page.lm
@@ -61,6 +59,7 @@ def experiment(ids):
         left, right = st.columns([6, 5], gap="medium")
         with left:
             draw_map(pattern, tokens, query, t.plain("map.alt", **says))
+            seen_first()
             profile(found, head)
         with right:
             gallery(page, found, head, heads.pictures(lm, ids, hide), lm.config)
@@ -136,11 +135,16 @@ def ablation(ids, found, head):
         panels.download(page, "ablation", lambda: data)
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=400, min_tokens=2)
-with above:
-    guess(ids)
-experiment(ids)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    ids = controls.prompt(page, max_tokens=400, min_tokens=2)
+    with above:
+        guess(ids)
+    experiment(ids)
+
+
+lab()
 panels.source(page, head_steps, without_first, head_profile, head_kind, logits_without)
 panels.sources(page)

@@ -58,7 +58,8 @@ def experiment(prompt):
         greedy = written(lm, prompt, steps, stop, waiting(place, steps), temperature=0)
         place.empty()
         grown(tree, greedy, penalty, 1 if width > 3 else 2)
-        hypotheses(tree)
+        with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):
+            panels.table(page, "hypotheses", hypothesis_table(tree, lm.tokenizer))
     beam = winner(tree)
     beside(greedy, beam)
     cost(tree, greedy, prompt, width)
@@ -81,11 +82,6 @@ def grown(tree, greedy, penalty, pruned):
     draw_wide(page, "tree", spec, data, alt=t.plain("tree.alt", step=now, text=leads["text"], total=leads["total"]))
     st.caption(t("tree.now", step=now, text=leads["text"].strip(), total=leads["total"], share=math.exp(leads["total"])))
     panels.download(page, "tree", lambda: nodes.drop(columns=["kind", "label", "point", "now"]))
-
-
-def hypotheses(tree):
-    with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):
-        panels.table(page, "hypotheses", hypothesis_table(tree, lm.tokenizer))
 
 
 def beside(greedy, beam):
@@ -137,12 +133,17 @@ def degenerate(prompt, width):
     panels.download(page, "degenerate", lambda: data)
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-prompt = controls.prompt(page, max_tokens=400)
-with above:
-    guess(prompt)
-experiment(prompt)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    prompt = controls.prompt(page, max_tokens=400)
+    with above:
+        guess(prompt)
+    experiment(prompt)
+
+
+lab()
 panels.myth_fact(page)
 panels.source(page, beam_search, beam_steps, repeated)
 panels.sources(page)

@@ -116,12 +116,17 @@ def cost(n, window):
         panels.download(page, "cost", lambda: data)
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=400, min_tokens=8)
-with above:
-    guess(ids)
-experiment(ids)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    ids = controls.prompt(page, max_tokens=400, min_tokens=8)
+    with above:
+        guess(ids)
+    experiment(ids)
+
+
+lab()
 panels.myth_fact(page)
 panels.myth_fact(page, "square")
 panels.source(page, answer_probability_by_window, next_probs_by_window, losses_in_window, pairs)

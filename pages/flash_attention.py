@@ -4,14 +4,14 @@ import streamlit as st
 
 from core.charts import context
 from core.charts import flash_attention as charts
-from core.costs.attention_traffic import A100_FAST_BYTES, PUBLISHED, standard_floats, tiled_floats
+from core.costs.attention_traffic import A100_FAST_BYTES, standard_floats, tiled_floats
 from core.measure.attention_time import attention_seconds
 from core.models.tiled_attention import standard_attention, tiled_attention
 from core.ui import controls, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
 from core.ui.live_slider import live_slider, selector
-from core.ui.tiles import SIZES, head_choice, last_measured, measure_next, start_and_stop, tiled
+from core.ui.tiles import SIZES, head_choice, last_measured, measure_next, published, start_and_stop, tiled
 
 TILES = (8, 16, 32, 64, 128)
 BYTES = 4  # of one float32
@@ -55,6 +55,7 @@ def experiment(ids):
         if steps > 1:
             step, follow = min(int(live_slider(page, "step", 1, steps, 8, 1)), steps), selector(page, "step")
         picture(ids, found, step, follow)
+        seen_first()
     n, moved, ordinary = len(ids), found.tiled.moved, found.standard.moved
     values = {"rows": min(rows, n), "cols": min(cols, n), "n": n, "square": n * n, "difference": found.difference}
     values |= {"tiled": moved, "standard": ordinary, "share": moved / ordinary}
@@ -71,9 +72,9 @@ def picture(ids, found, step, follow):
     left, right = st.columns([5, 3], gap="large")
     with left:
         data = charts.matrix_data(found.relative, labels, found.bounds, step)
-        spec = charts.matrix_chart(len(ids), page.language, follow, **words("tiles", "query", "key", "score"))
+        spec = charts.matrix_chart(charts.name_size(len(ids)), page.language, follow, **words("tiles", "query", "key", "score"))
         draw(page, "matrix", spec, data, t.plain("tiles.alt", **values))
-        panels.download(page, "tiles", lambda: data.dropna(axis=1, how="all").drop(columns=["now"]))
+        panels.download(page, "tiles", lambda: data.dropna(axis=1, how="all").drop(columns=["now", "n"]))
     data = charts.row_data(found.steps, step)
     with right:
         for field, form in (("m", ".1f"), ("l", ".1f"), ("error", ".0%")):
@@ -113,17 +114,6 @@ def time():
         run_again()
 
 
-def published():
-    with panels.panel(page, "published", "arithmetic"):
-        shares = {name: both["flash"] / both["standard"] for name, both in PUBLISHED.items()}
-        rows = [(t.plain(f"published.{name}"), share, "computed", t.number(share, ".0%")) for name, share in shares.items()]
-        data, spec = charts.bars_data(rows), charts.bars_chart(3, 1.2, True, page.language, value=t.plain("published.value"))
-        draw(page, "published", spec, data, t.plain("published.alt"))
-        figures = {f"{name}_{way}": figure for name, both in PUBLISHED.items() for way, figure in both.items()}
-        st.markdown(t("published.result", **figures))
-        panels.download(page, "published", lambda: data)
-
-
 def scale():
     with panels.panel(page, "scale", "arithmetic"):
         data, d = charts.memory_data([2**k for k in range(10, 21)]), lm.config.head_dim
@@ -135,13 +125,18 @@ def scale():
         panels.download(page, "scale", lambda: data)
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=320, keep="head", min_tokens=2)
-with above:
-    guess(ids)
-experiment(ids)
-published()
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    ids = controls.prompt(page, max_tokens=320, keep="head", min_tokens=2)
+    with above:
+        guess(ids)
+    experiment(ids)
+
+
+lab()
+published(page)
 time()
 scale()
 panels.myth_fact(page)

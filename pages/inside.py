@@ -6,6 +6,7 @@ from core.costs import parts
 from core.measure.attribution import attribute
 from core.measure.forward import logit_lens, read_pass
 from core.ui import controls, heads, panels, passes
+from core.ui.charts import seen_first
 from core.ui.forward_map import forward_map
 from core.ui.frame import fragment, require
 from core.ui.pass_details import cost_table, detail
@@ -35,6 +36,7 @@ def experiment(ids):
     part = passes.opened(page)
     with panels.panel(page, "map", "live"):
         forward_map(page, "map", passes.map_data(page, found, part, detail(page, found, part)), passes.events(page, found))
+        seen_first()
         with st.container(horizontal=True):
             panels.download(page, "map", lambda: passes.map_table(page, found))
             panels.download(page, "sources_table", lambda: passes.sources_table(page, found))
@@ -51,11 +53,16 @@ def spent(ids):
         panels.table(page, "cost", table, shares=("parameter_share", "flop_share"))
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=320, keep="tail")
-with above:
-    guess(ids)
-experiment(ids)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    ids = controls.prompt(page, max_tokens=320, keep="tail")
+    with above:
+        guess(ids)
+    experiment(ids)
+
+
+lab()
 panels.source(page, read_pass, logit_lens, attribute, parts)
 panels.sources(page)

@@ -8,13 +8,14 @@ from core.kv_cache import STRATEGIES, Cache, WatchedCache
 from core.kv_cache.paged import PagedCache
 from core.measure.cache_drift import drift_from_full
 from core.measure.pages import drop_at_random
-from core.ui import controls, panels
+from core.measure.segments import count, without_cache
+from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider
 from core.ui.race import race
 from core.ui.step_table import step_data, step_table
-from core.ui.strategies import comparison, held_tokens, step_rows, strategy_run
+from core.ui.strategies import compared_steps, comparison, held_tokens, step_rows, strategy_run, writing
 from core.ui.token_strip import token_strip
 
 SHOWN_STEPS = 16
@@ -33,14 +34,14 @@ t, lm = page.t, page.lm
 names = {kind: t.plain(f"strategy.options.{kind}") for kind in STRATEGIES}
 
 
-def steps(ids, kind, budget=0, layer=1):
-    return strategy_run(lm, ids, kind, budget, SHOWN_STEPS, layer=layer - 1, past_end=True)
+def steps(ids, kind, budget=0, layer=1, on_step=None):
+    return strategy_run(lm, ids, kind, budget, SHOWN_STEPS, on_step=on_step, layer=layer - 1, past_end=True)
 
 
 @fragment
 def guess(ids):
     def answer():
-        without, kept = (steps(ids, kind).computed for kind in ("none", "full"))
+        without, kept = (steps(ids, kind).computed for kind in ("none", "full"))  # both really run
         return "one", {"n": len(ids), "steps": SHOWN_STEPS, "saved": without - kept, "all": without, "share": 1 - kept / without}
 
     panels.predict(page, ("one", "ten", "all"), answer)
@@ -52,9 +53,10 @@ def work(ids):
     with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         budget = controls.slider(page, "budget", 8, 256, 32, 8)
         layer = controls.slider(page, "layer", 1, lm.config.n_layers, 1)
-    with st.spinner(t("work.running"), show_time=True):
-        none, full, run = steps(ids, "none"), steps(ids, "full"), steps(ids, kind, budget, layer)
-    rows = step_rows(page, ids, none, run)
+    place = st.empty()
+    run = steps(ids, kind, budget, layer, writing(page, place, SHOWN_STEPS))
+    rows = step_rows(page, ids, run)
+    place.empty()
     with panels.panel(page, "work", "live"):
         step = int(live_slider(page, "step", 1, SHOWN_STEPS, SHOWN_STEPS, 1, every_step=True))
         step_table(page, "work", rows, step - 1, len(ids) + SHOWN_STEPS - 1, lambda row: controls.set_value(page, "step", row + 1.0))
@@ -62,9 +64,9 @@ def work(ids):
     with panels.panel(page, "held", "live"):
         st.caption(t("held.layer", layer=layer, steps=step, strategy=names[kind]))
         token_strip(page, "held", held_tokens(page, ids, run, step), t.plain("held.label"))
-    n = len(ids) + len(full.tokens) - 1
-    values = {"n": n, "per_token": full.bytes_held[-1] / n, "kilobytes": full.bytes_held[-1] / 1000}
-    panels.takeaway(page, share=1 - full.computed / none.computed, **values)
+    n, all_of_them = len(ids) + SHOWN_STEPS - 1, sum(count(step, "computed") for step in without_cache(len(ids), SHOWN_STEPS))
+    per_token = live.read(lm, ids).cache.bytes_held / len(ids)
+    panels.takeaway(page, share=1 - n / all_of_them, n=n, per_token=per_token, kilobytes=n * per_token / 1000)
 
 
 @fragment
@@ -94,14 +96,7 @@ def compare(ids):
             st.caption(t("compare.none"))
             return
         panels.table(page, "compare", comparison(page, runs, names), shares=("agreement",))
-        order = tuple(names[r.kind] for r in runs)
-        for name, column, place in zip(("bytes", "kl"), ("bytes_held", "kl"), st.columns(2)):
-            data = charts.steps_data({names[r.kind]: getattr(r, column) for r in runs})
-            labels = {"step": t.plain("compare.step"), "y": t.plain(f"compare.{name}_y")}
-            spec = charts.steps_chart(order, charts.ceiling(1.05 * float(data["value"].max())), language=page.language, **labels)
-            with place:
-                draw(page, f"compare_{name}", spec, data, t.plain(f"compare.{name}_alt"))
-                panels.download(page, name, lambda data=data: data)
+        compared_steps(page, runs, names)
         st.caption(t("compare.note"))
 
 
@@ -134,15 +129,20 @@ def models():
         panels.table(page, "models", data)
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=400, min_tokens=2)
-with above:
-    guess(ids)
-work(ids)
-lanes(ids)
-compare(ids)
-pages(ids)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    ids = controls.prompt(page, max_tokens=400, min_tokens=2)
+    with above:
+        guess(ids)
+    work(ids)
+    lanes(ids)
+    compare(ids)
+    pages(ids)
+
+
+lab()
 models()
 panels.myth_fact(page)
 panels.source(page, Cache.update, WatchedCache.update, STRATEGIES["sinks"], STRATEGIES["heavy_hitters"], PagedCache.drop, drift_from_full)

@@ -123,6 +123,7 @@ def matrix(pictures, captions):
         losses = {"loss": float(contrastive_loss(seen, read, 1 / temperature)), "blind": blind_loss(len(captions))}
         panels.metrics(page, losses, {"loss": ".2f", "blind": ".2f"})
         panels.download(page, "matrix", lambda: data.drop(columns="image"))
+    ui_charts.seen_first()
 
 
 def the_map(picture, text, own, told):

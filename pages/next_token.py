@@ -10,7 +10,7 @@ from core.ui.appended import append_button, appended, set_appended
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
 from core.ui.live_slider import live_slider, selector
-from core.ui.token_strip import candidates, read_tokens, token_strip
+from core.ui.token_strip import candidates, expected_there, read_tokens, token_strip
 
 SHOWN = 12  # candidates in the chart
 WRITTEN = 40  # tokens that "write on" adds
@@ -55,7 +55,7 @@ def experiment(prompt):
         data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best], len(added))
         with main:
             bars(reading, data, added, temperature, filters)
-        bits, bits_after = float(entropy_bits(before)), float(entropy_bits(after))
+        bits, bits_after = (float(entropy_bits(shares)) for shares in (before, after))
         numbers = {"entropy_before": bits, "entropy_after": bits_after, "kept": int((after > 0).sum())}
         panels.metrics(page, numbers, {"entropy_before": ".2f", "entropy_after": ".2f", "kept": ",d"})
         panels.download(page, "distribution", lambda: data)
@@ -68,6 +68,10 @@ def experiment(prompt):
     if state.get(LEFT):  # one step a run; it runs again until nothing is left to write, or the viewer stops it
         write(state[LEFT], reading, added, seed, temperature=temperature, **filters)
         run_again()
+
+
+def stop():
+    state[LEFT] = 0
 
 
 def settings():
@@ -85,8 +89,7 @@ def bars(reading, data, added, temperature, filters):
     swept = sweep_data(data, TEMPERATURES, shares, lines, temperature)
     words = t.words("next", "before", "after", "token")
     spec = distribution_chart(SHOWN, **words, language=page.language, follow=selector(page, "temperature"))
-    top = data.iloc[0]
-    alt = t.plain("next.alt", token=top["token"], before=float(top["before"]), after=float(top["after"]))
+    alt = t.plain("next.alt", **data.iloc[0][["token", "before", "after"]])
 
     def picked(row):
         if row["place"] == len(added):  # a click on the bars of this text, not of an earlier one
@@ -98,30 +101,22 @@ def bars(reading, data, added, temperature, filters):
 def tokens(reading, added, data, write_first):
     with st.container(horizontal=True):
         if state.get(LEFT):
-            button("stop", ":material/stop:", added, primary=True)
+            append_button(page, "stop", ":material/stop:", added, stop, primary=True)
         else:
-            button("write", ":material/play_arrow:", added, lambda: write_first(WRITTEN), primary=True)
-        button("draw", ":material/casino:", added, lambda: write_first(1))
-        button("back", ":material/undo:", added[:-1], disabled=not added)
-        button("clear", ":material/restart_alt:", [], disabled=not added)
+            append_button(page, "write", ":material/play_arrow:", added, lambda: write_first(WRITTEN), primary=True)
+        append_button(page, "draw", ":material/casino:", added, lambda: write_first(1))
+        append_button(page, "back", ":material/undo:", added[:-1], stop, disabled=not added)
+        append_button(page, "clear", ":material/restart_alt:", [], stop, disabled=not added)
     looked_at = state.get(LOOKED_AT)
     looked_at = looked_at if looked_at and looked_at < len(reading.ids) else None
     strip = read_tokens(page, reading, fresh=len(added))
     token_strip(page, "tokens", strip, t.plain("text.label"), lambda i: state.update({LOOKED_AT: i}), looked_at)
     if looked_at:
-        share, rank, likeliest = live.expected(lm, reading, looked_at)
-        words = t.join(f"{lm.tokenizer.label(token)} {t.number(p, '.0%')}" for token, p in likeliest)
-        token = lm.tokenizer.label(reading.ids[looked_at])
-        st.caption(t("text.expected", n=looked_at + 1, token=token, share=share, rank=rank, expected=words))
-    full = len(reading.ids) >= lm.config.context_length
-    st.caption(t("text.full", n=lm.config.context_length) if full else t("text.append"))
+        expected_there(page, reading, looked_at)
+    st.caption(t("text.full" if len(reading.ids) >= lm.config.context_length else "text.append", n=lm.config.context_length))
     left = data[data["after"] > 0].head(8)
     chips = candidates(page, left["token"], left["after"])
     token_strip(page, "chips", chips, t.plain("text.candidates"), lambda i: set_appended(page, [*added, left["id"].iloc[i]]))
-
-
-def button(name, icon, kept, then=lambda: state.update({LEFT: 0}), primary=False, disabled=False):
-    append_button(page, name, icon, kept, then, primary, disabled)
 
 
 def scores(logits, data, temperature):
@@ -133,18 +128,23 @@ def scores(logits, data, temperature):
 
 def write(n, reading, added, seed, **chosen):
     """The next token of the n that are still to be written; the end of the text or of the context ends it."""
-    state[LEFT] = 0
+    stop()
     if len(reading.ids) < lm.config.context_length:
         token = live.draw(lm, reading, seed, **chosen)
         set_appended(page, [*added, token])
         state[LEFT] = 0 if token == lm.tokenizer.eot else n - 1
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-prompt = controls.prompt(page)
-with above:
-    guess(prompt)
-experiment(prompt)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    prompt = controls.prompt(page)
+    with above:
+        guess(prompt)
+    experiment(prompt)
+
+
+lab()
 panels.source(page, distribution, entropy_bits, live.read)
 panels.sources(page)

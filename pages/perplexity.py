@@ -5,7 +5,7 @@ import streamlit as st
 from core.charts import perplexity as charts
 from core.measure import Perplexity, perplexity
 from core.ui import controls, live, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.heads import look_at, place
 from core.ui.live_slider import live_slider, selector
@@ -17,6 +17,7 @@ ROLES = {"a": "computed", "b": "reused"}  # the first text is orange, the second
 
 page = require("perplexity")
 t, lm = page.t, page.lm
+PRESETS = {"default": {"token": None, "upto": 100}, **{name: {"against": t.plain(f"presets.{name}.against")} for name in NAMES}}
 
 
 def words(group, *keys):
@@ -43,6 +44,7 @@ def experiment(a_ids, b_ids):
         upto = live_slider(page, "upto", 1, 100, 100, 1)
         for name in found:
             one_text(name, found, chosen, most, upto)
+            seen_first()
     expected(found, chosen)
     with panels.panel(page, "compare", "live"):
         compare(found, a_ids, b_ids)
@@ -115,16 +117,20 @@ def jensen(text, most):
     panels.download(page, "jensen", lambda: data.drop(columns="word"))
 
 
-above = st.container()
-PRESETS = {"default": {"token": None, "upto": 100}, **{name: {"against": t.plain(f"presets.{name}.against")} for name in NAMES}}
-controls.presets(page, PRESETS)
-left, right = st.columns(2, gap="medium")
-with left:
-    a_ids = controls.prompt(page, max_tokens=400, keep="head", min_tokens=2)
-with right:
-    b_ids = controls.prompt(page, "against", max_tokens=400, keep="head", min_tokens=2)
-with above:
-    guess(a_ids)
-experiment(a_ids, b_ids)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        a_ids = controls.prompt(page, max_tokens=400, keep="head", min_tokens=2)
+    with right:
+        b_ids = controls.prompt(page, "against", max_tokens=400, keep="head", min_tokens=2)
+    with above:
+        guess(a_ids)
+    experiment(a_ids, b_ids)
+
+
+lab()
 panels.source(page, Perplexity, perplexity, live.expected)
 panels.sources(page)

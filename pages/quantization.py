@@ -13,9 +13,19 @@ from core.quantization.formats import encode_float
 from core.quantization.histogram import level_histogram
 from core.quantization.sizes import stored_size
 from core.ui import controls, live, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
-from core.ui.quantized import Stored, format_names, price_chart, scores, size_chart, small_model, stored_controls, written_beside
+from core.ui.quantized import (
+    Stored,
+    error_by_layer,
+    format_names,
+    price_chart,
+    scores,
+    size_chart,
+    small_model,
+    stored_controls,
+    written_beside,
+)  # fmt: skip
 
 WRITTEN, SHOWN = 32, 8  # tokens each model writes; next tokens in the chart
 GPUS = ("RTX 4090", "H100 SXM", "H200 SXM")
@@ -29,7 +39,7 @@ PRESETS = {
 }
 
 page = require("quantization")
-t, lm, state = page.t, page.lm, st.session_state
+t, lm = page.t, page.lm
 names = format_names(page)
 heldout = lm.tokenizer.encode(t.plain("heldout.text").strip())
 
@@ -49,9 +59,10 @@ def guess():
 def experiment(prompt):
     stored = stored_controls(page)
     comb(stored)
+    seen_first()
     with st.spinner(t("working"), show_time=True):
         small = small_model(lm, stored)
-    by_layer(small.report)
+    error_by_layer(page, small.report)
     says(prompt, small)
     before, after, compared = price_of(stored, small, prompt)
     with panels.panel(page, "bytes", "arithmetic"):
@@ -62,8 +73,8 @@ def experiment(prompt):
         price_chart(page, *compared, stored)
 
 
-def show(name, spec, data, alt, on_pick=None):
-    draw(page, name, spec, data, alt, on_pick)
+def show(name, spec, data, alt):
+    draw(page, name, spec, data, alt)
     panels.download(page, name, lambda: data)
 
 
@@ -73,10 +84,8 @@ def words(group, *keys):
 
 def comb(stored):
     with panels.panel(page, "comb", "live"):
-        left, right = st.columns(2, gap="large")
-        with left:
+        with st.container(horizontal=True, gap="large"):
             part = controls.segmented(page, "part", charts.PARTS, "up")
-        with right:
             layer = controls.slider(page, "layer", 0, lm.config.n_layers - 1, min(4, lm.config.n_layers - 1))
         weight = matrix(lm, layer, part).weight
         small = quantize(weight, *stored.arguments)
@@ -91,20 +100,6 @@ def comb(stored):
         else:
             st.caption(t("comb.dense", n=2 ** FORMATS[stored.format].bits))
         panels.metrics(page, found, {"matrix_bits": ".2f", "matrix_error": ".2%", "zeros": ".1%"})
-
-
-def by_layer(report):
-    def picked(row):
-        for control in ("layer", "part"):
-            controls.set_value(page, control, row[control])
-
-    with panels.panel(page, "layers", "live"):
-        data = charts.error_data(report, (state[page.key("layer")], state[page.key("part")]), page.language)
-        worst = data.loc[data["error"].idxmax()]
-        alt = t.plain("layers.alt", worst=worst["error"], layer=worst["layer"], part=worst["part"], best=data["error"].min())
-        show("errors", charts.error_chart(lm.config.n_layers, **words("layers", "layer", "part", "error", "mb")), data, alt, picked)
-        share = report[0].bytes_before / sum(row.bytes_before for row in report)
-        st.caption(t("layers.embed", error=report[0].relative_error, share=share))
 
 
 def says(prompt, small):
@@ -138,12 +133,17 @@ def seventy(stored):
         panels.table(page, "real", charts.seventy_data(t.words("real.names", *charts.REAL_FORMATS)))
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-prompt = controls.prompt(page, max_tokens=400, min_tokens=2)
-with above:
-    guess()
-experiment(prompt)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    prompt = controls.prompt(page, max_tokens=400, min_tokens=2)
+    with above:
+        guess()
+    experiment(prompt)
+
+
+lab()
 panels.myth_fact(page)
 panels.myth_fact(page, "training")
 panels.source(page, quantize, encode_float, stored_size)

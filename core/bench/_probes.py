@@ -41,14 +41,19 @@ def shown(page: str, name: str) -> str:
     return f"{key(page, name)}, {block}:has([data-chart='{page}_{name}']):not(:has({block}))"
 
 
+def moving(page: str, name: str) -> str:
+    """A chart or component whose making takes a while, or the bar that shows how far it has come: whichever moves first."""
+    return shown(page, name) + ', [data-testid="stProgress"]'
+
+
 def thumb(page: str, name: str) -> str:
     """Selector of what the arrow keys move."""
     return key(page, name, '[role="slider"], ') + key(page, name, 'input[type="range"]')
 
 
-def slide(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
+def slide(page: str, name: str, watch: str, *keys: str, link: str = "", seen=shown) -> Probe:
     """A slider moved with the arrow keys."""
-    return Probe(page, name, "slider", _presses(thumb(page, name), keys or ("ArrowRight",)), shown(page, watch), link)
+    return Probe(page, name, "slider", _presses(thumb(page, name), keys or ("ArrowRight",)), seen(page, watch), link)
 
 
 def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
@@ -57,10 +62,10 @@ def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Prob
     return Probe(page, name, "live slider", steps, shown(page, watch), link)
 
 
-def choose(page: str, name: str, watch: str, *words: str, link: str = "") -> Probe:
+def choose(page: str, name: str, watch: str, *words: str, link: str = "", seen=shown) -> Probe:
     """A choice all of whose options are visible, by their English words."""
     steps = tuple(Step("click", key(page, name, f'button:has(:text-is("{word}"))')) for word in words)
-    return Probe(page, name, "choice", steps, shown(page, watch), link)
+    return Probe(page, name, "choice", steps, seen(page, watch), link)
 
 
 def switch(page: str, name: str, watch: str, link: str = "") -> Probe:
@@ -78,9 +83,9 @@ def pick(page: str, name: str, watch: str, *places: int, inside: str = "button",
     return Probe(page, name, "token", steps, shown(page, watch), link)
 
 
-def write(page: str, watch: str, name: str = "prompt", link: str = "") -> Probe:
+def write(page: str, watch: str, name: str = "prompt", link: str = "", seen=shown) -> Probe:
     """More text in the prompt, handed over."""
-    return Probe(page, name, "text", (Step("type", key(page, name, "textarea"), " and"),), shown(page, watch), link)
+    return Probe(page, name, "text", (Step("type", key(page, name, "textarea"), " and"),), seen(page, watch), link)
 
 
 def typed(page: str, name: str, watch: str, *letters: str, link: str = "") -> Probe:
@@ -106,9 +111,9 @@ PROBES = (
     push("beam_search", "back", watch="tree"),
     push("beam_search", "on", watch="tree", link="beam_search_shown=1"),
     follow("beam_search", "shown", "tree"),
-    slide("beam_search", "width", "tree", "ArrowRight", "ArrowLeft"),
-    slide("beam_search", "penalty", "tree", link="beam_search_sentence=true&beam_search_steps=12"),
-    write("beam_search", "tree"),
+    slide("beam_search", "width", "tree", "ArrowRight", "ArrowLeft", seen=moving),
+    slide("beam_search", "penalty", "tree", "Home", "End", link="beam_search_sentence=true&beam_search_steps=20"),
+    write("beam_search", "tree", seen=moving),
     pick("attention", "strip", "map", 3, 5, 7, 9),
     pick("attention", "strip", "strip", 3, 5, 7, 9),
     pick("attention", "gallery", "map", 3, 20, 31, 44, inside=".grid button"),
@@ -120,15 +125,15 @@ PROBES = (
     follow("context_window", "window", "text", "ArrowLeft"),
     follow("context_window", "window", "guesses", "PageDown", "PageUp"),
     pick("context_window", "text", "curve", 2, 5, 9),
-    write("context_window", "curve"),
-    choose("kv_cache", "strategy", "work", "Window", "Everything"),
-    slide("kv_cache", "budget", "work", link="kv_cache_strategy=window"),
+    write("context_window", "curve", seen=moving),
+    choose("kv_cache", "strategy", "work", "Window", "Everything", seen=moving),
+    slide("kv_cache", "budget", "work", link="kv_cache_strategy=window", seen=moving),
     follow("kv_cache", "step", "work"),
     slide("kv_cache", "drop_share", "pages", "ArrowLeft"),
     slide("kv_cache", "context_power", "models"),
-    write("kv_cache", "work"),
+    write("kv_cache", "work", seen=moving),
     Probe("kv_cache", "new_tokens", "slider", _presses(thumb("kv_cache", "new_tokens"), ("ArrowRight",)),
-          '[data-testid="stProgress"]', stop=Step("press", key("kv_cache", "seed", "input"), "ArrowUp")),
+          moving("kv_cache", "compare_bytes"), stop=Step("press", key("kv_cache", "seed", "input"), "ArrowUp")),
     Probe("kv_cache", "race_start", "button", (Step("click", key("kv_cache", "race_start", "button")),), shown("kv_cache", "clock"),
           link="kv_cache_race_tokens=60", stop=Step("press", thumb("kv_cache", "race_tokens"), "ArrowLeft")),
     choose("quantization", "format", "comb", "INT8", "INT4", "NF4", "INT4"),

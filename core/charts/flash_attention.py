@@ -37,22 +37,29 @@ def matrix_data(relative: np.ndarray, labels: Sequence[str], tiles: Sequence[tup
     parts = [cells, drawn]
     if n <= MOST_LABELS:
         parts.append(pd.DataFrame({"kind": "name", "q0": np.arange(n), "query": names}))
-    return pd.concat(parts, ignore_index=True).assign(now=now, steps=len(tiles))
+    return pd.concat(parts, ignore_index=True).assign(now=now, steps=len(tiles), n=n)
+
+
+def name_size(n: int) -> int:
+    """Type size of the queries' names beside `n` rows; 0: too many to name."""
+    return 12 if n <= 26 else 9 if n <= MOST_LABELS else 0
 
 
 @spec
-def matrix_chart(n: int, language: str = "en", follow: str = "", **words: str):
+def matrix_chart(names_at: int, language: str = "en", follow: str = "", **words: str):
     """The tiles of `matrix_data`: the one under way in full colour, those before it already gone, those after it not yet there.
 
     Left the queries, on top keys and values, violet where they are in fast memory; right the outputs: orange under way,
-    blue written. The tile follows the slider that the CSS selector `follow` names. `words`: query, key, score.
+    blue written. The tile follows the slider that the CSS selector `follow` names. `names_at` is the `name_size` of the
+    queries. `words`: query, key, score. Places are shares of the text, so that one spec serves texts of all lengths.
     """
-    left = -0.36 * n if n <= MOST_LABELS else -0.09 * n
-    x_scale, y_scale = alt.Scale(domain=[left, 1.09 * n], nice=False), alt.Scale(domain=[1.01 * n, -0.14 * n], nice=False)
-    x, y = alt.X("k0:Q", scale=x_scale, axis=None), alt.Y("q0:Q", scale=y_scale, axis=None)
-    base = alt.Chart().transform_calculate(t=NOW)
+    x_scale = alt.Scale(domain=[-0.36 if names_at else -0.09, 1.09], nice=False)
+    y_scale = alt.Scale(domain=[1.01, -0.14], nice=False)
+    x, y = alt.X("x0:Q", scale=x_scale, axis=None), alt.Y("y0:Q", scale=y_scale, axis=None)
+    places = {place: f"datum.{field} / datum.n" for place, field in (("x0", "k0"), ("x1", "k1"), ("y0", "q0"), ("y1", "q1"))}
+    base = alt.Chart().transform_calculate(t=NOW, **places)
     cells = base.transform_filter("datum.kind == 'cell' && datum.step <= datum.t").mark_rect().encode(
-        x=x, y=y, x2="k1:Q", y2="q1:Q",
+        x=x, y=y, x2="x1:Q", y2="y1:Q",
         color=alt.Color("value:Q", scale=alt.Scale(type="sqrt", domain=[0, 1]), legend=None),
         opacity=alt.condition("datum.step == datum.t", alt.value(1), alt.value(0.13)),
         tooltip=[
@@ -62,9 +69,9 @@ def matrix_chart(n: int, language: str = "en", follow: str = "", **words: str):
         ],
     )  # fmt: skip
     tile = base.transform_filter("datum.kind == 'tile'")
-    grid = tile.mark_rect(fillOpacity=0, stroke="currentColor", strokeOpacity=0.15).encode(x=x, y=y, x2="k1:Q", y2="q1:Q")
+    grid = tile.mark_rect(fillOpacity=0, stroke="currentColor", strokeOpacity=0.15).encode(x=x, y=y, x2="x1:Q", y2="y1:Q")
     here = tile.transform_filter("datum.step == datum.t")
-    frame = here.mark_rect(fillOpacity=0, stroke="currentColor", strokeWidth=2.5).encode(x=x, y=y, x2="k1:Q", y2="q1:Q")
+    frame = here.mark_rect(fillOpacity=0, stroke="currentColor", strokeWidth=2.5).encode(x=x, y=y, x2="x1:Q", y2="y1:Q")
 
     def strip(across: bool, role: str, low: str, high: str, at: float, opacity: float = 1.0):
         """A bar beside the matrix, from field `low` to `high`."""
@@ -73,27 +80,26 @@ def matrix_chart(n: int, language: str = "en", follow: str = "", **words: str):
         start, end = ("x", "y") if across else ("y", "x")
         scales = {"x": x_scale, "y": y_scale}
         along, beside = getattr(alt, start.upper()), getattr(alt, end.upper())
-        sides = {f"{start}2": "high:Q", f"{end}2": alt.datum((at + 0.04) * n)}
-        return chart.encode(along("low:Q", scale=scales[start], axis=None), beside(datum=at * n, scale=scales[end], axis=None), **sides)
+        sides = {f"{start}2": "high:Q", f"{end}2": alt.datum(at + 0.04)}
+        return chart.encode(along("low:Q", scale=scales[start], axis=None), beside(datum=at, scale=scales[end], axis=None), **sides)
 
     strips = [
-        strip(False, "dropped", "0", str(n), -0.06, 0.35), strip(False, "paged", "datum.q0", "datum.q1", -0.06),
-        strip(True, "dropped", "0", str(n), -0.06, 0.35), strip(True, "paged", "datum.k0", "datum.k1", -0.06),
-        strip(False, "dropped", "0", str(n), 1.02, 0.35), strip(False, "reused", "0", "datum.q0", 1.02),
-        strip(False, "computed", "datum.q0", "datum.q1", 1.02),
+        strip(False, "dropped", "0", "1", -0.06, 0.35), strip(False, "paged", "datum.y0", "datum.y1", -0.06),
+        strip(True, "dropped", "0", "1", -0.06, 0.35), strip(True, "paged", "datum.x0", "datum.x1", -0.06),
+        strip(False, "dropped", "0", "1", 1.02, 0.35), strip(False, "reused", "0", "datum.y0", 1.02),
+        strip(False, "computed", "datum.y0", "datum.y1", 1.02),
     ]  # fmt: skip
     signs = [
         here.mark_text(fontSize=13, fontWeight=600, fill="currentColor", text=text).encode(
-            x=alt.X(datum=at * n, scale=x_scale, axis=None), y=alt.Y(datum=up * n, scale=y_scale, axis=None)
+            x=alt.X(datum=at, scale=x_scale, axis=None), y=alt.Y(datum=up, scale=y_scale, axis=None)
         )
         for text, at, up in (("Q", -0.04, -0.1), ("K, V", 0.5, -0.1), ("O", 1.04, -0.1))
     ]
-    names = base.transform_filter("datum.kind == 'name'").transform_calculate(middle="datum.q0 + 0.5")
-    size = 12 if n <= 26 else 9
-    names = names.mark_text(align="right", baseline="middle", fontSize=size, fill="currentColor", opacity=0.8)
-    names = names.encode(x=alt.X(datum=-0.075 * n, scale=x_scale, axis=None), y=alt.Y("middle:Q", scale=y_scale, axis=None), text="query:N")
+    names = base.transform_filter("datum.kind == 'name'").transform_calculate(middle="(datum.q0 + 0.5) / datum.n")
+    names = names.mark_text(align="right", baseline="middle", fontSize=names_at, fill="currentColor", opacity=0.8)
+    names = names.encode(x=alt.X(datum=-0.075, scale=x_scale, axis=None), y=alt.Y("middle:Q", scale=y_scale, axis=None), text="query:N")
     bind = {"bind": {"element": follow, "event": "input"}} if follow else {}
-    layers = [grid, cells, frame, *strips, *signs, *([names] if n <= MOST_LABELS else [])]
+    layers = [grid, cells, frame, *strips, *signs, *([names] if names_at else [])]
     return finish(alt.layer(*layers).add_params(alt.param(name="slider", value=None, **bind)), language, height=430)
 
 

@@ -30,6 +30,11 @@ def step_segments(n_tokens: int, computed: Iterable[int], attended: Iterable[int
     return segments
 
 
+def without_cache(n_tokens: int, n_steps: int) -> list[list[Segment]]:
+    """The segments of `n_steps` steps after a text of `n_tokens` where nothing is kept: each computes all there is."""
+    return [[Segment(0, n_tokens + step, "computed")] for step in range(n_steps)]
+
+
 def count(segments: Iterable[Segment], state: str) -> int:
     """How many tokens had that fate."""
     return sum(s.end - s.start for s in segments if s.state == state)

@@ -5,6 +5,7 @@ answer. So the name stays (the panel's title), and what the chart shows now stan
 screen readers meet.
 """
 
+import time
 from collections.abc import Callable
 from html import escape
 
@@ -12,6 +13,14 @@ import streamlit as st
 
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0"
 _SAID = f"<p class='glassbox-said' data-chart='{{}}' style='{_UNSEEN}'>{{}}</p>"
+
+
+def seen_first(pause: float = 0.04) -> None:
+    """Let the browser draw what it has got before more is sent, which it would otherwise draw in the same go.
+
+    Called after the picture that a control drives; the rest of the page comes `pause` seconds later.
+    """
+    time.sleep(pause)
 
 
 def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None, width: str = "stretch") -> None:

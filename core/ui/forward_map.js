@@ -96,6 +96,7 @@ function draw(map, own) {
   const number = (value, style) => new Intl.NumberFormat(data.language, style).format(value)
   const percent = value => number(value, { style: "percent", maximumFractionDigits: 1 })
   const plus = value => number(value, { signDisplay: "exceptZero", minimumFractionDigits: 2, maximumFractionDigits: 2 })
+  const font = getComputedStyle(map).fontFamily
   const focused = map.getRootNode().activeElement?.dataset?.focus
 
   const button = (focus, text, act, name = "") => {
@@ -251,12 +252,12 @@ function draw(map, own) {
       pen.fillRect(look.x(slot) - half, low / 2 - half, 2 * half, 2 * half)
     }
   }
-  const bars = (target, part) => {
+  const bars = (target, part, wide) => {
     const two = part.effects.length > 1, tall = two ? high : low
-    const wide = target.parentElement.clientWidth, pen = canvas(target, wide, tall)
+    const pen = canvas(target, wide, tall)
     const least = Math.min(0, data.least), span = Math.max(data.greatest - least, 1e-6)
     const text = wide > 90, room = wide - (text ? 40 : 4), zero = -least / span * room
-    pen.font = `${high > 30 ? 11 : 9.5}px ${getComputedStyle(map).fontFamily}`
+    pen.font = `${high > 30 ? 11 : 9.5}px ${font}`
     part.effects.forEach((value, i) => {
       const y = tall * (two ? i ? 0.74 : 0.3 : 0.5), length = value / span * room
       pen.fillStyle = rgb(value < 0 ? against : toward)
@@ -271,7 +272,7 @@ function draw(map, own) {
     pen.fillRect(zero, 0, 1, tall)
   }
 
-  data.parts.forEach((part, row) => {
+  const lines = data.parts.map(part => {
     const line = element("div", "row part" + (part.key === data.open ? " open" : ""))
     const picture = element("canvas"), target = element("canvas"), cell = element("div", "moved")
     picture.setAttribute("role", "img")
@@ -284,13 +285,14 @@ function draw(map, own) {
     cell.title = part.moved
     if (part.sum) cell.replaceChildren(element("span", "sum", part.sum))
     line.append(openButton(part), picture, said(part.says, part.share, part.right, part.note), cell)
-    map.append(line)
     line.style.height = (part.layer === null ? low : high) + "px"
     if (part.layer === null) ends(picture)
     else block(picture, part.layer, part)
-    if (!part.sum) bars(target, part)
-    if (part.key === data.open && data.detail) map.append(detail(data.detail))
+    return { part, line, target, cell }
   })
+  map.append(...lines.flatMap(({ part, line }) => part.key === data.open && data.detail ? [line, detail(data.detail)] : [line]))
+  const wide = lines[0].cell.clientWidth  // asked once: every question about a size has the page laid out anew
+  for (const { part, target } of lines) if (!part.sum) bars(target, part, wide)
 
   map.append(element("p", "answers-title", words.answers))
   const answers = element("div", "answers")

@@ -116,6 +116,25 @@ def size_chart(page, name: str, stored: Stored, config, unit: str, ceilings: tup
     panels.download(page, name, lambda: data)
 
 
+def error_by_layer(page, report: list[MatrixReport]) -> None:
+    """Every matrix's rounding error; a click opens its histogram above. Texts: `layers.*`."""
+    t, config = page.t, page.lm.config
+
+    def picked(row):
+        for control in ("layer", "part"):
+            controls.set_value(page, control, row[control])
+
+    with panels.panel(page, "layers", "live"):
+        data = charts.error_data(report, tuple(st.session_state[page.key(name)] for name in ("layer", "part")), page.language)
+        worst = data.loc[data["error"].idxmax()]
+        alt = t.plain("layers.alt", worst=worst["error"], layer=worst["layer"], part=worst["part"], best=data["error"].min())
+        spec = charts.error_chart(config.n_layers, **t.words("layers", "layer", "part", "error", "mb"), language=page.language)
+        draw(page, "errors", spec, data, alt, picked)
+        panels.download(page, "errors", lambda: data)
+        share = report[0].bytes_before / sum(row.bytes_before for row in report)
+        st.caption(t("layers.embed", error=report[0].relative_error, share=share))
+
+
 def price_chart(page, place, below, ids, stored: Stored) -> None:
     """Perplexity of all formats, drawn one by one as they are measured; any click in between stops it."""
     for bits, measured in perplexities(page.lm, stored, ids):

@@ -1,15 +1,24 @@
 """Cache strategies on the viewer's text: run once, kept for everybody who asks for the same."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
+from core.charts import kv_cache as charts
 from core.kv_cache import DROPPING
 from core.measure.cache_drift import drift_from_full, run_strategy
-from core.measure.segments import Segment, count, step_segments
+from core.measure.segments import Segment, count, step_segments, without_cache
+from core.ui import panels
+from core.ui.charts import draw
+from core.ui.kept import Kept
 from core.ui.step_table import StepRow
 from core.ui.token_strip import Token
+
+_runs = Kept(96)
+
+OnStep = Callable[[list[int]], None]  # called with the tokens written so far
 
 
 @dataclass(frozen=True)
@@ -52,17 +61,24 @@ def options(kind: str, budget: int) -> dict[str, int]:
     return {"window": {"window": budget}, "sinks": sinks, "heavy_hitters": {"budget": budget}}.get(kind, {})
 
 
-def strategy_run(lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, **watched) -> Run:
+def strategy_run(
+    lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, on_step: OnStep | None = None, **watched
+) -> Run:
     """Continue `ids` with a strategy; the same question is answered from memory. `watched`: layer, past_end."""
     if kind not in DROPPING:
         budget = 0  # it changes nothing for the others
-    return _run(lm, lm.name, tuple(ids), kind, budget, new_tokens, temperature, 0 if temperature == 0 else seed, **watched)
+    question = (tuple(ids), kind, new_tokens, temperature, 0 if temperature == 0 else seed)
+    key = (lm.name, budget, *question, *sorted(watched.items()))
+    return _runs.get(key, lambda: _run(lm, *question, options(kind, budget), on_step, **watched))
 
 
-@st.cache_data(max_entries=96, show_spinner=False)
-def _run(_lm, name, ids, kind, budget, new_tokens, temperature, seed, layer=0, past_end=False) -> Run:
-    steps = list(run_strategy(_lm, ids, kind, new_tokens, temperature, seed, layer, past_end, **options(kind, budget)))
-    drift = drift_from_full(_lm, ids, steps)
+def _run(lm, ids, kind, new_tokens, temperature, seed, budgets, on_step, **watched) -> Run:
+    steps = []
+    for step in run_strategy(lm, ids, kind, new_tokens, temperature, seed, **watched, **budgets):
+        steps.append(step)
+        if on_step:
+            on_step([s.token for s in steps])  # a viewer who changes a setting ends the run here
+    drift = drift_from_full(lm, ids, steps)
     return Run(
         kind,
         [s.token for s in steps],
@@ -76,12 +92,12 @@ def _run(_lm, name, ids, kind, budget, new_tokens, temperature, seed, layer=0, p
     )
 
 
-def step_rows(page, ids, none: Run, run: Run) -> list[StepRow]:
+def step_rows(page, ids, run: Run) -> list[StepRow]:
     """The steps of a run beside those without a cache. Text: `work.prompt`, for the input of the first step."""
     label = page.lm.tokenizer.label
     prompt = page.t.plain("work.prompt", n=len(ids), first=label(ids[0]), last=label(ids[-1]))
     inputs = [prompt, *(label(token) for token in run.tokens[:-1])]
-    return [StepRow(*row) for row in zip(inputs, none.segments, run.segments)]
+    return [StepRow(*row) for row in zip(inputs, without_cache(len(ids), len(inputs)), run.segments)]
 
 
 def held_tokens(page, ids, run: Run, step: int) -> list[Token]:
@@ -98,3 +114,26 @@ def comparison(page, runs: list[Run], names: dict[str, str]) -> pd.DataFrame:
     measured = [(r.bytes_held[-1] / 1000, r.bytes_reserved[-1] / 1000, r.agreement, r.mean_kl, r.milliseconds) for r in runs]
     columns = ["strategy", "text", "held", "reserved", "agreement", "kl", "ms"]
     return pd.DataFrame([(*text, *numbers) for text, numbers in zip(texts, measured)], columns=columns)
+
+
+def compared_steps(page, runs: list[Run], names: dict[str, str]) -> None:
+    """Bytes held and KL of several strategies at every step. Texts: `compare.step`, `compare.<name>_y`, `compare.<name>_alt`."""
+    t, step = page.t, page.t.plain("compare.step")
+    for name, column, place in zip(("bytes", "kl"), ("bytes_held", "kl"), st.columns(2)):
+        data = charts.steps_data({names[r.kind]: getattr(r, column) for r in runs})
+        top = charts.ceiling(1.05 * float(data["value"].max()))
+        order, y = tuple(names[r.kind] for r in runs), t.plain(f"compare.{name}_y")
+        spec = charts.steps_chart(order, top, language=page.language, step=step, y=y)
+        with place:
+            draw(page, f"compare_{name}", spec, data, t.plain(f"compare.{name}_alt"))
+            panels.download(page, name, lambda data=data: data)
+
+
+def writing(page, place, steps: int) -> OnStep:
+    """Shows in `place` the tokens of a run as they are written. Text: `work.running`."""
+
+    def shows(tokens: list[int]) -> None:
+        text = "".join(page.lm.tokenizer.labels(tokens))
+        place.progress(len(tokens) / steps, page.t("work.running", step=len(tokens), steps=steps, text=text))
+
+    return shows

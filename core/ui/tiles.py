@@ -9,11 +9,14 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.charts import flash_attention as charts
+from core.costs.attention_traffic import PUBLISHED
 from core.measure.attention_time import attention_seconds
 from core.models import trace
 from core.models.attention import causal_mask
 from core.models.tiled_attention import Tile, Traffic, standard_attention, tiled_attention
-from core.ui import controls
+from core.ui import controls, panels
+from core.ui.charts import draw
 from core.ui.heads import written
 from core.ui.kept import Kept
 
@@ -111,3 +114,16 @@ def start_and_stop(page, running: str, measured: str) -> None:
     if going:
         share = len(state.get(measured, {})) / len(SIZES)
         st.progress(share, page.t("time.progress", share=share))
+
+
+def published(page) -> None:
+    """What the paper measured, as shares of ordinary attention. Texts: `published.*`."""
+    t = page.t
+    with panels.panel(page, "published", "arithmetic"):
+        shares = {name: both["flash"] / both["standard"] for name, both in PUBLISHED.items()}
+        rows = [(t.plain(f"published.{name}"), share, "computed", t.number(share, ".0%")) for name, share in shares.items()]
+        data, spec = charts.bars_data(rows), charts.bars_chart(3, 1.2, True, page.language, value=t.plain("published.value"))
+        draw(page, "published", spec, data, t.plain("published.alt"))
+        figures = {f"{name}_{way}": figure for name, both in PUBLISHED.items() for way, figure in both.items()}
+        st.markdown(t("published.result", **figures))
+        panels.download(page, "published", lambda: data)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.ui import live
+
 COLORS = (Path(__file__).parent / "colors.js").read_text("utf-8")
 
 _CSS = """
@@ -128,6 +130,14 @@ def candidates(page, names: Sequence[str], shares: Sequence[float]) -> list[Toke
     """Possible next tokens with their probabilities underneath."""
     t = page.t
     return [Token(n, _root(p), t.plain("token.share", token=n, share=p), t.number(p, ".0%")) for n, p in zip(names, shares)]
+
+
+def expected_there(page, reading, i: int) -> None:
+    """In a sentence: what the model expected at token i >= 1 of a `live.Reading`. Text: `text.expected`."""
+    t, label = page.t, page.lm.tokenizer.label
+    share, rank, likeliest = live.expected(page.lm, reading, i)
+    words = t.join(f"{label(token)} {t.number(p, '.0%')}" for token, p in likeliest)
+    st.caption(t("text.expected", n=i + 1, token=label(reading.ids[i]), share=share, rank=rank, expected=words))
 
 
 def _root(share: float) -> float:

@@ -1,8 +1,12 @@
-from core.measure.segments import Segment, count, ranges, step_segments
+from core.measure.segments import Segment, count, ranges, step_segments, without_cache
 
 
 def test_without_a_cache_everything_is_computed():
     assert step_segments(5, range(5), range(5)) == [Segment(0, 5, "computed")]
+
+
+def test_without_a_cache_each_step_is_one_token_longer():
+    assert without_cache(5, 2) == [[Segment(0, 5, "computed")], [Segment(0, 6, "computed")]]
 
 
 def test_with_a_cache_only_the_new_token_is_computed():
