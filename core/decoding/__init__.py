@@ -3,5 +3,9 @@
 from core.decoding.beam import BeamTree, Hypothesis, beam_search, beam_steps
 from core.decoding.distribution import distribution, entropy_bits
 from core.decoding.generate import Step, generate, next_logits
+from core.decoding.speculative import Round, first_layers, speculate, verify
 
-__all__ = ["BeamTree", "Hypothesis", "Step", "beam_search", "beam_steps", "distribution", "entropy_bits", "generate", "next_logits"]
+__all__ = [
+    "BeamTree", "Hypothesis", "Round", "Step", "beam_search", "beam_steps", "distribution", "entropy_bits", "first_layers", "generate",
+    "next_logits", "speculate", "verify",
+]  # fmt: skip

@@ -22,6 +22,11 @@ class Step:
     cache_bytes: int  # keys and values held after the step
     seconds: float  # time of the forward pass
 
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """What the step wrote, as a round of speculative decoding says it."""
+        return (self.token,)
+
 
 def generate(
     lm: LanguageModel,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.costs import active_parameters, attention_flops, kv_bytes_per_token, models, parameters
+from core.costs.speculation import tokens_per_round
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,6 @@ class Check:
 def win_rate(elo_difference: float) -> float:
     """Expected share of games for the player ahead by so many Elo points: 1 / (1 + 10^(-difference / 400))."""
     return 1 / (1 + 10 ** (-elo_difference / 400))
-
-
-def tokens_per_round(acceptance: float, draft: int) -> float:
-    """Tokens that a round of speculative decoding yields: (1 - a^(draft + 1)) / (1 - a) (arXiv 2211.17192, equation 1)."""
-    return (1 - acceptance ** (draft + 1)) / (1 - acceptance)
 
 
 def tokens_per_parameter(flops: float, a: float, b: float, alpha: float, beta: float) -> float:

@@ -72,6 +72,16 @@ class Cache:
         self.held[layer] = self.positions(layer)[index]
         self.lengths[layer] = len(index)
 
+    def rewind(self, n: int) -> None:
+        """Forget all tokens but the first `n`, as if they had never been seen; their memory is written over.
+
+        Raises ValueError where a strategy has dropped or packed tokens: then the first n are not all there.
+        """
+        if n > self.seen[0] or type(self).read is not Cache.read or any(held is not None for held in self.held):
+            raise ValueError(f"a cache of {self.seen[0]} tokens ({self.kind}) cannot go back to its first {n}")
+        self.seen = [n] * len(self.seen)
+        self.lengths = [n] * len(self.lengths)
+
     def observe(self, pattern: Tensor, layer: int) -> None:
         """Learn from attention weights (B, n_heads, T, n); most strategies don't."""
 

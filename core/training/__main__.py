@@ -39,11 +39,18 @@ def main() -> None:
     add.add_argument("--steps", type=int, help="default: the recipe's")
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("draft", help="distil the draft model of speculative decoding from mini, on encoded data")
+    add.add_argument("--data", type=Path, required=True, help="what encode wrote; mini's targets are kept there")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, config, log and evaluation")
+    add.add_argument("--mini", type=Path, default=TOKENIZER, help="folder of the model it learns from")
+    add.add_argument("--rows", type=int, help="rows of text; default: the recipe's")
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
-    {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes, "join": join}[args.command](args)
+    {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes, "draft": draft, "join": join}[args.command](args)
 
 
 def train_tokenizer(args) -> None:
@@ -102,6 +109,17 @@ def shapes(args) -> None:
 
     for name, value in run(args.out, args.steps, args.seed, args.device).items():
         print(name, value)
+
+
+def draft(args) -> None:
+    from dataclasses import replace
+
+    from core.training.draft import RECIPE, Distillation, run
+
+    chosen = Distillation(n_rows=args.rows or Distillation.n_rows)
+    result = run(args.data, args.mini, args.out, chosen, replace(RECIPE, seed=args.seed), args.device)
+    for name in ("parameters", "held_out", "own_text"):
+        print(name, result[name])
 
 
 def join(args) -> None:
