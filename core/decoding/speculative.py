@@ -23,7 +23,7 @@ class Round:
 
     drafted: tuple[int, ...]
     accepted: int  # how many of them stay: the first ones
-    token: int | None  # what the large model adds itself; None where the text ended with a drafted token
+    token: int | None  # what the large model adds itself; None where a drafted token was the last one
     passes: tuple[float, ...]  # min(1, p / q) of every drafted token, also of those behind the first rejected
     overlap: tuple[float, ...]  # Σ min(p, q) at the same places: how often any draft would pass there
     draft_seconds: float
@@ -86,8 +86,8 @@ def speculate(
 ) -> Iterator[Round]:
     """Continue `ids` with text that is distributed as `generate` would write it, several tokens a round.
 
-    `draft` must have the vocabulary of `lm`; a round drafts `draft_length` tokens, fewer where that would be
-    more than `max_new_tokens`. `caches` (of lm, of draft) may already hold a beginning of `ids`; they are full
+    `draft` must have the vocabulary of `lm`; a round drafts `draft_length` tokens, the last one no more than are
+    still wanted. `caches` (of lm, of draft) may already hold a beginning of `ids`; they are full
     ones, because what was rejected is taken out of them again. Ends as `generate` does.
     Raises ValueError for different vocabularies and for a draft_length below 1.
     """
@@ -106,10 +106,10 @@ def speculate(
     while written < max_new_tokens:
         start, T = time.perf_counter(), ids.shape[1]
         q = []
-        for _ in range(min(draft_length, max_new_tokens - written - 1)):
+        for _ in range(min(draft_length, max_new_tokens - written)):
             q.append(distribution(next_logits(draft, ids, draft_cache), **settings))  # (V,)
             ids = torch.cat((ids, torch.multinomial(q[-1], 1, generator=generator)[None]), dim=1)
-        drafted, q = ids[:, T:], torch.stack(q)[None] if q else torch.zeros(1, 0, lm.config.vocab_size)  # (1, G), (1, G, V)
+        drafted, q = ids[:, T:], torch.stack(q)[None]  # (1, G), (1, G, V)
         after_draft = time.perf_counter()
         logits = lm.forward(ids[:, lm_cache.seen[0] :], lm_cache).float()  # all drafted tokens in one pass
         p = distribution(logits, **settings)  # (1, G + 1, V)
@@ -118,6 +118,7 @@ def speculate(
         for cache in (lm_cache, draft_cache):
             cache.rewind(min(cache.seen[0], T + accepted))  # what was rejected is forgotten
         now = time.perf_counter()
+        token = token if written + accepted < max_new_tokens else None  # no room for a bonus
         done = _round(drafted[0], accepted, token, p[0], q[0], stop, after_draft - start, now - after_draft)
         yield done
         written += len(done.tokens)

@@ -1,4 +1,4 @@
-"""Two lanes on one clock: the same text written with and without a cache, each timed by itself."""
+"""Two lanes on one clock: the same text written in two ways, each timed by itself."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,18 +11,19 @@ from core.ui import panels
 from core.ui.charts import draw as put
 from core.ui.texts import escaped
 
-ROLES = {"none": "computed", "full": "reused"}
-LANES = {"none": "without", "full": "with"}  # what the texts call them
+CACHE = ("none", "full")  # the lanes of the cache's race, the slow one first
+ROLES = ("computed", "reused")
+WORDS = ("without", "with")  # what the texts call them
 REDRAW = 0.12  # seconds between two pictures
 
 
 class Lanes:
     """What both lanes have written so far; lives in one viewer's session."""
 
-    def __init__(self, question):
-        self.question = question
-        self.tokens: dict[str, list[int]] = {"none": [], "full": []}
-        self.clock: dict[str, list[float]] = {"none": [0.0], "full": [0.0]}
+    def __init__(self, question, kinds: tuple[str, str] = CACHE):
+        self.question, self.kinds = question, kinds
+        self.tokens: dict[str, list[int]] = {kind: [] for kind in kinds}
+        self.clock: dict[str, list[float]] = {kind: [0.0] for kind in kinds}
         self.finished = False
 
     def seconds(self, kind: str) -> float:
@@ -38,15 +39,15 @@ class Lanes:
             if step is None:
                 del running[kind]
                 continue
-            self.tokens[kind].append(step.token)
-            self.clock[kind].append(self.seconds(kind) + step.seconds)
+            self.tokens[kind] += step.tokens
+            self.clock[kind] += [self.seconds(kind) + step.seconds] * len(step.tokens)  # they all come at the end of the step
             if time.perf_counter() - drawn > REDRAW:
                 yield
                 drawn = time.perf_counter()
         self.finished = True
 
     def times(self) -> dict[str, float]:
-        slow, fast = self.seconds("none"), self.seconds("full")
+        slow, fast = (self.seconds(kind) for kind in self.kinds)
         return {"slow": slow, "fast": fast, "ratio": slow / fast}
 
     def scale(self) -> float:
@@ -58,26 +59,28 @@ class Lanes:
 
     def table(self, words) -> pd.DataFrame:
         """One row a token: lane, role, seconds, tokens."""
-        rows = [(words[LANES[k]], ROLES[k], s, i) for k, clock in self.clock.items() for i, s in enumerate(clock)]
+        lanes = zip(self.clock.values(), WORDS, ROLES)
+        rows = [(words[word], role, s, i) for clock, word, role in lanes for i, s in enumerate(clock)]
         return pd.DataFrame(rows, columns=["lane", "role", "seconds", "tokens"])
 
 
-def race(page, question, n: int, start: bool, writer: Callable[[str], Iterator]) -> None:
+def race(page, question, n: int, start: bool, writer: Callable[[str], Iterator], kinds: tuple[str, str] = CACHE) -> None:
     """Both lanes, drawn while they write; `start` lets them run, and another `question` clears them.
 
-    `writer("none" | "full")` is an iterator of `Step`s. Texts: `race.without`, `.with`, `.seconds`, `.written`, `.alt`, `.idle`, `.result`.
+    `writer(kind)` is an iterator of `Step`s or `Round`s, `kinds` the slow lane and the fast one. Texts: `race.without`, `.with`,
+    `.seconds`, `.written`, `.alt`, `.idle`, `.result`, and `.slower` where the second lane may lose.
     """
     t, state, key = page.t, st.session_state, page.key("lanes")
-    places = {kind: column.empty() for kind, column in zip(ROLES, st.columns(2))}
+    places = {kind: column.empty() for kind, column in zip(kinds, st.columns(2))}
     chart, said = st.empty(), st.empty()
     if start or key not in state or state[key].question != question:
-        state[key] = Lanes(question)
+        state[key] = Lanes(question, kinds)
     lanes, words = state[key], t.words("race", "seconds", "written", "without", "with")
 
     def draw():
-        for kind, place in places.items():
+        for (kind, place), word in zip(places.items(), WORDS):
             text = escaped(page.lm.tokenizer.decode(lanes.tokens[kind]))
-            place.markdown(f"**{words[LANES[kind]]}** · {t.number(lanes.seconds(kind), '.2f')} s  \n{text}")
+            place.markdown(f"**{words[word]}** · {t.number(lanes.seconds(kind), '.2f')} s  \n{text}")
         spec = clock_chart(lanes.scale(), n, words["seconds"], words["written"], words["without"], words["with"], page.language)
         with chart:
             put(page, "clock", spec, lanes.table(words), t.plain("race.alt"))
@@ -88,7 +91,9 @@ def race(page, question, n: int, start: bool, writer: Callable[[str], Iterator])
             draw()
         draw()
     if lanes.finished:
-        said.markdown(t("race.result", n=len(lanes.tokens["full"]), **lanes.times()))
+        times = lanes.times()
+        name = "race.slower" if times["ratio"] < 1 and "race.slower" in t else "race.result"
+        said.markdown(t(name, n=len(lanes.tokens[kinds[1]]), **times, inverse=1 / times["ratio"]))
         panels.download(page, "race", lambda: lanes.table(words))
     else:
         said.caption(t("race.idle", n=n))

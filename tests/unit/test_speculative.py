@@ -127,12 +127,15 @@ def test_events_add_up_and_the_caches_hold_what_was_written(pair):
     caches = make_cache("full", lm.config), make_cache("full", draft.config)
     text, kinds = list(PROMPT), set()
     for r in speculate(lm, draft, PROMPT, 50, 4, seed=7, caches=caches):
-        assert len(r.tokens) == len(r.kinds) == r.accepted + 1 and r.kinds[:-1] == ("accepted",) * r.accepted
-        assert r.kinds[-1] == ("bonus" if r.accepted == len(r.drafted) else "corrected")
+        assert len(r.tokens) == len(r.kinds) and r.kinds[: r.accepted] == ("accepted",) * r.accepted
+        text_ended = r.token is None
+        assert r.kinds[r.accepted :] == (() if text_ended else ("bonus",) if r.accepted == len(r.drafted) else ("corrected",))
         assert len(r.passes) == len(r.overlap) == len(r.drafted) and all(0 <= x <= 1 + 1e-6 for x in r.passes + r.overlap)
         assert r.seconds > 0 and r.judged == min(r.accepted + 1, len(r.drafted))
         text += r.tokens
         kinds |= set(r.kinds)
+        if text_ended:
+            break
         assert caches[0].seen[0] == len(text) - 1 and len(text) - 2 <= caches[1].seen[0] <= len(text) - 1
         fresh = make_cache("full", lm.config)
         lm.forward(torch.tensor([text[:-1]]), fresh)
