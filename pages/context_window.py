@@ -7,7 +7,8 @@ import streamlit as st
 
 from core.charts import context as charts
 from core.charts.distribution import distribution_chart, distribution_data
-from core.measure.context import answer_probability_by_window, losses_in_window, next_probs_by_window, pairs
+from core.costs.attention_pairs import pairs
+from core.measure.context import answer_probability_by_window, losses_in_window, next_probs_by_window
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require

@@ -159,4 +159,6 @@ PROBES = (
     choose("language_model", "draws", "choose", "10", "100", "1000", link="language_model_stage=choose"),
     follow("language_model", "progress", "learn", "ArrowRight", link="language_model_stage=learn"),
     write("language_model", "predict", link="language_model_stage=predict"),
+    follow("sparse_attention", "width", "mask"),
+    choose("sparse_attention", "pattern", "mask", "Blocks", "Top-k by index", "Window"),
 )  # fmt: skip

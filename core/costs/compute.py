@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from core.costs.attention_pairs import pairs
 from core.costs.memory import not_negative
 from core.costs.parameters import active_parameters
 from core.costs.specs import Gpu, ModelSpec, as_spec
@@ -18,8 +19,8 @@ def attention_flops(config, tokens: int) -> float:
     spec = as_spec(config)
     global_layers = spec.n_layers - spec.local_layers
     attended = min(tokens, spec.index_top_k) if spec.index_top_k else tokens
-    pairs = global_layers * attended + spec.local_layers * min(tokens, spec.window)
-    return pairs * _pair_flops(spec) + spec.n_layers * tokens * 2 * spec.index_heads * spec.index_dim
+    compared = global_layers * attended + spec.local_layers * min(tokens, spec.window)
+    return compared * _pair_flops(spec) + spec.n_layers * tokens * 2 * spec.index_heads * spec.index_dim
 
 
 def _pair_flops(spec: ModelSpec) -> int:
@@ -46,16 +47,10 @@ def prefill_flops(config, tokens: int) -> float:
     not_negative(tokens=tokens)
     spec = as_spec(config)
     seen = min(spec.index_top_k, tokens) if spec.index_top_k else tokens
-    pairs = (spec.n_layers - spec.local_layers) * _pairs(tokens, seen) + spec.local_layers * _pairs(tokens, spec.window)
+    compared = (spec.n_layers - spec.local_layers) * pairs(tokens, seen) + spec.local_layers * pairs(tokens, spec.window)
     pair = 2 * spec.n_heads * (2 * spec.head_dim + spec.qk_rope_dim)  # qk_rope_dim is 0 without MLA
-    indexer = spec.n_layers * _pairs(tokens, tokens) * 2 * spec.index_heads * spec.index_dim
-    return 2 * active_parameters(spec) * tokens + pairs * pair + indexer
-
-
-def _pairs(tokens: int, window: int) -> int:
-    """Query-key pairs when each of `tokens` tokens sees at most `window`, itself included."""
-    growing = min(tokens, window)
-    return growing * (growing + 1) // 2 + (tokens - growing) * window
+    indexer = spec.n_layers * pairs(tokens, tokens) * 2 * spec.index_heads * spec.index_dim
+    return 2 * active_parameters(spec) * tokens + compared * pair + indexer
 
 
 def attention_crossover(config) -> float:

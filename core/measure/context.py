@@ -57,10 +57,3 @@ def losses_in_window(lm: LanguageModel, ids, window: int, most: int = 48, tokens
         logits = lm.forward(torch.stack([ids[i - window : i] for i in some]), last_only=True)[:, -1].float()
         nll = logits.logsumexp(-1) - logits.gather(-1, ids[some][:, None])[:, 0]
         yield {i + 1: float(loss) for i, loss in zip(some, nll)}
-
-
-def pairs(n: int, window: int | None = None) -> int:
-    """Query-key pairs of causal attention over n tokens; with a window each token sees at most `window`, itself included."""
-    if window is None or window >= n:
-        return n * (n + 1) // 2
-    return window * (window + 1) // 2 + (n - window) * window

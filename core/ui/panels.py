@@ -12,12 +12,13 @@ _BADGES = {
     "live": (":material/bolt:", "orange"),
     "recorded": (":material/history:", "violet"),
     "arithmetic": (":material/calculate:", "blue"),
+    "vendor": (":material/storefront:", "gray"),
 }
 
 
 @contextmanager
 def panel(page, name: str, kind: str, stretch: bool = False):
-    """A card with a title (`<name>.title`), a badge (live, recorded, arithmetic) and what to see (`<name>.caption`).
+    """A card with a title (`<name>.title`), a badge (live, recorded, arithmetic, vendor) and what to see (`<name>.caption`).
 
     `stretch` makes cards in neighbouring columns equally high.
     """
@@ -36,7 +37,7 @@ def panel(page, name: str, kind: str, stretch: bool = False):
 
 
 def badge(page, kind: str) -> None:
-    """Where the numbers come from: live, recorded, or arithmetic."""
+    """Where the numbers come from: live, recorded, arithmetic, or claimed by who sells the thing."""
     icon, color = _BADGES[kind]
     st.badge(page.t(f"badge.{kind}"), icon=icon, color=color, help=page.t(f"badge.{kind}_help"))
 

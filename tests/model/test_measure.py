@@ -8,8 +8,9 @@ import torch
 from scipy.spatial.distance import cityblock
 from scipy.stats import entropy
 
+from core.costs.attention_pairs import pairs
 from core.measure import kl, perplexity, top1_agreement, total_variation
-from core.measure.context import next_probs_by_window, pairs
+from core.measure.context import next_probs_by_window
 from core.models import LanguageModel
 from tests.model.reference import as_transformers, random_ids
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.measure.context import next_probs_by_window, pairs
+from core.costs.attention_pairs import pairs
+from core.measure.context import next_probs_by_window
 from core.ui.texts import Texts
 from tests.ui.conftest import told
 
