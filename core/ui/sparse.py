@@ -18,7 +18,7 @@ from core.models.sparse_attention import rule_of
 from core.ui.kept import Kept
 
 WIDTHS = (2, 4, 8, 16, 32, 64)  # of the sweep
-SWEEP_TOKENS = 128  # each of its 36 points is a pass of its own
+SWEEP_TOKENS = 96  # each of its 36 points is a pass of its own
 _read, _full, _numbers, _directions = Kept(24), Kept(12), Kept(2000), Kept(4)
 _SENTENCES = Path(__file__).parents[1] / "tokenization" / "sentences.toml"
 
