@@ -161,4 +161,6 @@ PROBES = (
     write("language_model", "predict", link="language_model_stage=predict"),
     follow("sparse_attention", "width", "mask"),
     choose("sparse_attention", "pattern", "mask", "Blocks", "Top-k by index", "Window"),
+    Probe("pretraining", "start", "button", (Step("click", key("pretraining", "start", "button")),), '[data-testid="stProgress"]',
+          stop=Step("click", key("pretraining", "stop", "button")), stopped=key("pretraining", "start")),
 )  # fmt: skip

@@ -46,11 +46,18 @@ def main() -> None:
     add.add_argument("--rows", type=int, help="rows of text; default: the recipe's")
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("live", help="the training that a class watches, run to its end on one text")
+    add.add_argument("--text", type=Path, required=True)
+    add.add_argument("--out", type=Path, required=True, help="CSV, one line a step")
+    add.add_argument("--steps", type=int, default=300)
+    add.add_argument("--characters", type=int, help="only the first so many of the text; default: all")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
-    {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes, "draft": draft, "join": join}[args.command](args)
+    does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
+    does |= {"draft": draft, "live": live, "join": join}
+    does[args.command](args)
 
 
 def train_tokenizer(args) -> None:
@@ -120,6 +127,20 @@ def draft(args) -> None:
     result = run(args.data, args.mini, args.out, chosen, replace(RECIPE, seed=args.seed), args.device)
     for name in ("parameters", "held_out", "own_text"):
         print(name, result[name])
+
+
+def live(args) -> None:
+    from core.training.live import LiveRecipe, Trainer
+    from core.training.loop import write_csv
+
+    trainer = Trainer(args.text.read_text("utf-8")[: args.characters], LiveRecipe(n_steps=args.steps))
+    records = [trainer.describe() | trainer.record()]
+    while not trainer.finished:
+        records.append(trainer.step())
+        if "sample" in records[-1]:
+            print(records[-1]["step"], f"{records[-1]['loss']:.3f}", repr(records[-1]["sample"]), flush=True)
+    shown = ("step", "tokens", "loss", "held_out", "gradient_norm", "learning_rate", "seconds")
+    write_csv(args.out, [{name: record.get(name, "") for name in shown} for record in records])
 
 
 def join(args) -> None:

@@ -72,9 +72,9 @@ def metrics(page, values: Mapping[str, float | str], specs: Mapping[str, str] | 
             st.metric(page.t(f"{name}.label"), shown, help=page.t.maybe(f"{name}.help"), width="content")
 
 
-def takeaway(page, **values) -> None:
-    """What to remember, in two sentences with the live numbers in them (text `takeaway`)."""
-    st.success(page.t("takeaway", **values), icon=":material/lightbulb:")
+def takeaway(page, text: str = "takeaway", /, **values) -> None:
+    """What to remember, in two sentences with the live numbers in them."""
+    st.success(page.t(text, **values), icon=":material/lightbulb:")
 
 
 def myth_fact(page, name: str = "myth", **values) -> None:

@@ -19,7 +19,7 @@ def test_every_step_shows_a_picture_and_says_something_of_its_own(open_page, lan
         assert not at.exception and not at.error and not at.warning
         assert told(at) or strips(at, "glassbox_token_strip") or len(at.dataframe)
         said |= {m.value for m in at.markdown}
-        assert at.get("page_link") or stage == "learn"
+        assert at.get("page_link")
         assert any(d.proto.id and "download" in d.proto.id for d in at.get("download_button"))
     assert len(said) > 20
 
