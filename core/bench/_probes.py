@@ -163,4 +163,10 @@ PROBES = (
     choose("sparse_attention", "pattern", "mask", "Blocks", "Top-k by index", "Window"),
     Probe("pretraining", "start", "button", (Step("click", key("pretraining", "start", "button")),), '[data-testid="stProgress"]',
           stop=Step("click", key("pretraining", "stop", "button")), stopped=key("pretraining", "start")),
+    follow("positions", "shift", "hands", "PageUp", "PageDown"),
+    follow("positions", "gap", "distance", "ArrowRight"),
+    pick("positions", "strip", "hands", 3, 5, 7),
+    choose("positions", "rotation", "next", "off", "on"),
+    choose("positions", "factor", "long", "4 (4,096 tokens)", "2 (2,048 tokens)"),
+    write("positions", "hands"),
 )  # fmt: skip

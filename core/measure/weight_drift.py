@@ -1,5 +1,6 @@
 """What changed weights change in what a model predicts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -22,17 +23,21 @@ class Scores(Perplexity):
 
 def score(lm: LanguageModel, ids, chunk: int = CHUNK) -> Scores:
     """Read `ids` (T >= 2) once, `chunk` tokens at a time, and keep what a comparison needs."""
+    parts = list(score_along(lm, ids, chunk))
+    return Scores(torch.cat([part.nll for part in parts]), torch.cat([part.top for part in parts]))
+
+
+def score_along(lm: LanguageModel, ids, chunk: int = CHUNK) -> Iterator[Scores]:
+    """The same piece by piece, as a long text is read."""
     ids = as_batch(ids, lm.config.vocab_size)[0]
     if len(ids) < 2:
         raise ValueError(f"a text to score needs at least 2 tokens, got {len(ids)}")
     cache = make_cache("full", lm.config)
-    nll, top = [], []
     for start in range(0, len(ids), chunk):
         logits = lm.forward(ids[None, start : start + chunk], cache)[0].float()  # (t, V)
         following = ids[start + 1 : start + chunk + 1]
-        top.append(logits.argmax(-1))
-        nll.append(logits[: len(following)].logsumexp(-1) - logits[: len(following)].gather(-1, following[:, None])[:, 0])
-    return Scores(torch.cat(nll), torch.cat(top))
+        nll = logits[: len(following)].logsumexp(-1) - logits[: len(following)].gather(-1, following[:, None])[:, 0]
+        yield Scores(nll, logits.argmax(-1))
 
 
 def agreement(before: Scores, after: Scores) -> float:

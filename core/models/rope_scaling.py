@@ -13,6 +13,15 @@ def linear_divisors(head_dim: int, factor: float) -> tuple[float, ...]:
     return (float(factor),) * (head_dim // 2)
 
 
+def ntk_divisors(head_dim: int, factor: float) -> tuple[float, ...]:
+    """A larger base, theta · factor^(d / (d - 2)): the fastest pair stays as it is, the slowest is slower by `factor`.
+
+    "NTK-aware" scaling, equation 16 of https://arxiv.org/abs/2309.00071.
+    """
+    larger = factor ** (head_dim / (head_dim - 2))
+    return tuple(larger ** (2 * pair / head_dim) for pair in range(head_dim // 2))
+
+
 def llama3_divisors(
     head_dim: int, theta: float, factor: float, low_freq_factor: float, high_freq_factor: float, original_context: int
 ) -> tuple[float, ...]:

@@ -127,7 +127,7 @@ def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail"
         return form(typed)
     if len(ids) < min_tokens:
         ids = encode(example)
-        page.note("notes.short", n=min_tokens, text=example)
+        page.note("notes.short", n=min_tokens, text=_short(example))
     return ids
 
 
@@ -170,8 +170,13 @@ def text(page, name: str = "prompt", most_signs: int = MOST_SIGNS, keep: str = "
         page.note(f"notes.signs_{keep}", n=most_signs)
     if not kept.strip():
         kept = example
-        page.note("notes.empty", text=example)
+        page.note("notes.empty", text=_short(example))
     return kept
+
+
+def _short(text: str, most: int = 120) -> str:
+    """A text that fits into a sentence."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def clean(text: str) -> tuple[str, int]:
