@@ -9,7 +9,7 @@ from core.models.positions import alibi_slopes, rotate, sinusoidal_positions
 from core.models.repositioned import SCALINGS, rope_scaled, without_positions
 from core.ui import controls, heads, panels
 from core.ui import positions as kept
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.head_controls import head_list
 from core.ui.live_slider import live_slider, selector
@@ -38,8 +38,7 @@ def guess(ids):
 def turning(ids):
     with panels.panel(page, "turn", "live"):
         if lm.config.learned_positions:
-            st.markdown(t("turn.learned", n=lm.config.context_length))
-            return
+            return st.markdown(t("turn.learned", n=lm.config.context_length))
         pair = kept.opened_pair(page, ids)
         left, right = st.columns(2, gap="medium")
         with left:
@@ -53,6 +52,7 @@ def turning(ids):
         with right:
             spec = charts.distance_chart(LONGEST, *t.words("turn", "distance", "score", "real").values(), follow["gap"], page.language)
             draw(page, "distance", spec, curve, t.plain("turn.distance_alt", **says))
+            seen_first()
             head_list(page, heads.read(lm, ids), pair.head)
         st.markdown(t("turn.result", **says))
         kept.pair_strip(page, pair, ids)
@@ -86,17 +86,13 @@ def shuffling(ids):
         panels.download(page, "shuffle", lambda: data)
 
 
-def long_words(methods):
-    return t.words("long", "position", "nll", "limit") | {charts.LINES[method]: t.plain(f"long.{method}") for method in methods}
-
-
 @fragment
 def longer():
     with panels.panel(page, "long", "recorded"):
         factor = controls.segmented(page, "factor", (2, 4), 2)
         run, says = kept.recorded(page.language), kept.long_numbers(page.language, factor)
         data = charts.long_data({method: kept.curve(page.language, method, factor) for method in SCALINGS}, run["bin"])
-        spec = charts.long_chart(run["tokens"], run["trained"], language=page.language, **long_words(SCALINGS))
+        spec = charts.long_chart(run["tokens"], run["trained"], language=page.language, **kept.long_words(page, SCALINGS))
         draw(page, "long", spec, data, t.plain("long.alt", **says))
         st.markdown(t("long.result", **says))
         st.caption(t(f"long.{run['source']}", **says))
@@ -107,8 +103,7 @@ def longer():
 def own():
     with panels.panel(page, "own", "live"):
         if lm.config.learned_positions:
-            st.markdown(t("own.learned", n=lm.config.context_length))
-            return
+            return st.markdown(t("own.learned", n=lm.config.context_length))
         text = controls.prompt(page, "long_text", max_tokens=MOST, min_tokens=2, keep="head")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             methods = ("none", controls.segmented(page, "method", SCALINGS[1:], "yarn"))
@@ -116,7 +111,7 @@ def own():
         curves = kept.long_curves(page, text, methods, BIN)
         if curves:
             data = charts.long_data(curves, BIN)
-            spec = charts.long_chart(MOST, lm.config.context_length, language=page.language, **long_words(methods))
+            spec = charts.long_chart(MOST, lm.config.context_length, language=page.language, **kept.long_words(page, methods))
             draw(page, "own", spec, data, t.plain("own.alt", n=len(text)))
             panels.download(page, "own", lambda: data)
 
@@ -135,13 +130,18 @@ def schemes():
         panels.download(page, "scheme", lambda: data.drop(columns="shade"))
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=200, min_tokens=4)
-with above:
-    guess(ids)
-turning(ids)
-shuffling(ids)
+@fragment
+def lab():
+    above = st.container()
+    controls.presets(page, PRESETS)
+    ids = controls.prompt(page, max_tokens=200, min_tokens=4)
+    with above:
+        guess(ids)
+    turning(ids)
+    shuffling(ids)
+
+
+lab()
 longer()
 own()
 schemes()

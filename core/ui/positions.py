@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.charts.positions import binned
+from core.charts.positions import LINES, binned
 from core.decoding import distribution
 from core.measure import kl
 from core.measure.positions import Hands, hands, order_effect, score_at, shuffled_words, turned_back
@@ -169,6 +169,11 @@ def long_numbers(language: str, factor: int) -> dict[str, str | float]:
 
 def _mean(numbers: list[float]) -> float:
     return sum(numbers) / len(numbers)
+
+
+def long_words(page, methods: tuple[str, ...]) -> dict[str, str]:
+    """Words of a chart of long texts with these lines."""
+    return page.t.words("long", "position", "nll", "limit") | {LINES[method]: page.t.plain(f"long.{method}") for method in methods}
 
 
 def start_and_stop(page, n: int) -> None:
