@@ -185,10 +185,10 @@ def long_chart(longest: int, trained: int, position: str, nll: str, limit: str, 
     lines = alt.Chart().mark_line(strokeWidth=3, clip=True).encode(
         x=x,
         y=alt.Y("nll:Q", title=nll, scale=alt.Scale(domain=[2, 8]), axis=alt.Axis(tickCount=6, gridOpacity=0.5)),
-        color=role_color(labels=labels, columns=2),
+        color=role_color(labels=labels, columns=1),
         tooltip=[alt.Tooltip("position:Q", title=position, format=",.0f"), alt.Tooltip("nll:Q", title=nll, format=".2f")],
     )  # fmt: skip
     edge = alt.Chart().mark_rule(strokeDash=[5, 4], stroke="currentColor", opacity=0.7).encode(x=alt.datum(trained))
     word = alt.Chart().transform_aggregate(n="count()").transform_calculate(word=f"'{limit}'")
     word = word.mark_text(align="left", dx=6, fontSize=12, fill="currentColor").encode(x=alt.datum(trained), y=alt.value(8), text="word:N")
-    return finish(alt.layer(lines, edge, word), language, height=300)
+    return finish(alt.layer(lines, edge, word), language, height=400)
