@@ -51,12 +51,21 @@ def main() -> None:
     add.add_argument("--out", type=Path, required=True, help="CSV, one line a step")
     add.add_argument("--steps", type=int, default=300)
     add.add_argument("--characters", type=int, help="only the first so many of the text; default: all")
+    add = commands.add_parser("moe", help="train small mixtures of experts beside a dense network of equal active size")
+    add.add_argument("--data", type=Path, required=True, help="what encode wrote")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, shapes, logs and evaluation")
+    add.add_argument("--kinds", nargs="+", default=["dense", "none", "loss", "bias"], help="how the load is balanced; dense: no experts")
+    add.add_argument("--size", choices=("small", "tiny"), default="small", help="tiny: to try the recipe out")
+    add.add_argument("--steps", type=int, default=1_500)
+    add.add_argument("--batch-rows", type=int, default=32)
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
-    does |= {"draft": draft, "live": live, "join": join}
+    does |= {"draft": draft, "moe": moe, "live": live, "join": join}
     does[args.command](args)
 
 
@@ -141,6 +150,17 @@ def live(args) -> None:
             print(records[-1]["step"], f"{records[-1]['loss']:.3f}", repr(records[-1]["sample"]), flush=True)
     shown = ("step", "tokens", "loss", "held_out", "gradient_norm", "learning_rate", "seconds")
     write_csv(args.out, [{name: record.get(name, "") for name in shown} for record in records])
+
+
+def moe(args) -> None:
+    from dataclasses import replace
+
+    from core.training.moe import RECIPE, run
+
+    recipe = replace(RECIPE, batch_rows=args.batch_rows, seed=args.seed)
+    result = run(args.data, args.out, args.kinds, args.size, args.steps, recipe, args.device)
+    for kind, found in result["networks"].items():
+        print(kind, found["parameters"], found["active_parameters"], found["held_out_nats_per_token"])
 
 
 def join(args) -> None:
