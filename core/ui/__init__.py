@@ -46,7 +46,7 @@ put its words into assets/texts/{en,de}/<topic>.toml, and add one line to PAGES 
 
 
     above = st.container()              # the prediction stands above, but its answer needs the text
-    controls.presets(page, PRESETS)     # texts presets.fact.label, .prompt, .look
+    controls.presets(page, PRESETS)     # texts presets.fact.label, .prompt, .look, .note
     ids = controls.prompt(page, max_tokens=512, keep="tail")    # texts prompt.label, prompt.default; handles all bad input
     with above:
         guess(ids)

@@ -70,7 +70,7 @@ def set_value(page, name: str, value) -> None:
 def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", group: str = "presets") -> None:
     """A row of "what to try" (three at least). Each sets the prompt and controls and says what to look at.
 
-    settings: {"fact": {"temperature": 0.0}}; texts: `presets.fact.label`, `.prompt`, `.look`. A preset
+    settings: {"fact": {"temperature": 0.0}}; texts: `presets.fact.label`, `.prompt`, `.look`, `.note`. A preset
     sets every control that any preset names: those it does not name go back to `settings["default"]`.
     A second row, for a second text, has another `group` of texts, named `<prompt_name>_presets`.
     A page without a prompt leaves out the texts `.prompt`; the preset shown is then the one whose settings hold.

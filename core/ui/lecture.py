@@ -85,6 +85,11 @@ def notes(t: Texts, stem: str, stems: list[str]) -> None:
         with st.container(border=True):
             st.subheader(f"{n}. {words(f'presets.{name}.label')}", anchor=False)
             _note(words, name)
+    for name in words.group("steps") if words else []:  # a page that is walked step by step
+        if f"steps.{name}.note" in words:
+            with st.container(border=True):
+                st.subheader(words(f"steps.{name}.title"), anchor=False)
+                _note(words, name)
     i = stems.index(stem)
     for to, kind in ((i - 1, "back"), (i + 1, "next")):
         if 0 <= to < len(stems):
@@ -94,10 +99,12 @@ def notes(t: Texts, stem: str, stems: list[str]) -> None:
 
 
 def _note(words: Texts, name: str) -> None:
-    for part in ("look", "note"):
-        text = words.maybe(f"presets.{name}.{part}")
-        if text:
-            st.markdown(text)
+    """What the hall reads (with the eye), then what its speaker alone does; of a preset or of a step."""
+    look, note = words.maybe(f"presets.{name}.look"), words.maybe(f"presets.{name}.note") or words.maybe(f"steps.{name}.note")
+    if look:
+        st.markdown(f":material/visibility: {look}")
+    if note:
+        st.markdown(note)
     prompt = words.plain(f"presets.{name}.prompt") if f"presets.{name}.prompt" in words else None
     if prompt:
         st.text(prompt[:300])

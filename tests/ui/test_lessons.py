@@ -1,6 +1,7 @@
 """Lessons, lecture mode and what one takes along: every step can be walked, by keys and by link."""
 
 import re
+import tomllib
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -96,6 +97,14 @@ def test_reveal_answers_the_prediction_and_reset_takes_it_back(open_page):
     assert at.text_area(key="next_token_prompt").value == load("en", "next_token")["prompt.default"]
 
 
+@pytest.mark.parametrize("file", sorted(TEXTS.glob("??/*.toml")), ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_every_preset_has_a_note_for_its_speaker_that_is_not_what_the_hall_reads(file):
+    presets = {name: each for name, each in tomllib.loads(file.read_text("utf-8")).get("presets", {}).items() if "look" in each}
+    for name, each in presets.items():
+        assert 40 <= len(each.get("note", "")) <= 420 and each["note"] != each["look"], name
+    assert len({each["note"] for each in presets.values()}) == len(presets)
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("name", ["home", *STEMS])
 def test_the_notes_of_every_page_say_what_each_preset_shows(name, language):
@@ -107,7 +116,8 @@ def test_the_notes_of_every_page_say_what_each_preset_shows(name, language):
     assert not at.exception and not said(at)
     t = Texts(name, language)
     shown = [box.value for box in at.markdown]
-    assert all(t(f"presets.{preset}.look") in shown for preset in t.group("presets"))
+    for preset in t.group("presets"):
+        assert f":material/visibility: {t(f'presets.{preset}.look')}" in shown and t(f"presets.{preset}.note") in shown
 
 
 # --- share and keep ---
