@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.ui import lessons, url, walk
-from core.ui.texts import LANGUAGES, TEXTS, Texts
+from core.ui.texts import LANGUAGES, TEXTS, Texts, escaped
 
 _MODE, _GO = "_lecture", "_lecture_go"
 MODES = ("1", "notes")
@@ -81,15 +81,15 @@ def notes(t: Texts, stem: str, stems: list[str]) -> None:
     if words and "predict.question" in words:
         st.markdown(f":material/psychology_alt: **{words('predict.question')}**")
         st.caption(" · ".join(words(f"predict.choices.{choice}") for choice in words.group("predict.choices")))
-    for n, name in enumerate(words.group("presets") if words else [], 1):
-        with st.container(border=True):
-            st.subheader(f"{n}. {words(f'presets.{name}.label')}", anchor=False)
-            _note(words, name)
     for name in words.group("steps") if words else []:  # a page that is walked step by step
         if f"steps.{name}.note" in words:
             with st.container(border=True):
                 st.subheader(words(f"steps.{name}.title"), anchor=False)
                 _note(words, name)
+    for n, name in enumerate(words.group("presets") if words else [], 1):
+        with st.container(border=True):
+            st.subheader(f"{n}. {words(f'presets.{name}.label')}", anchor=False)
+            _note(words, name)
     i = stems.index(stem)
     for to, kind in ((i - 1, "back"), (i + 1, "next")):
         if 0 <= to < len(stems):
@@ -99,15 +99,16 @@ def notes(t: Texts, stem: str, stems: list[str]) -> None:
 
 
 def _note(words: Texts, name: str) -> None:
-    """What the hall reads (with the eye), then what its speaker alone does; of a preset or of a step."""
-    look, note = words.maybe(f"presets.{name}.look"), words.maybe(f"presets.{name}.note") or words.maybe(f"steps.{name}.note")
-    if look:
-        st.markdown(f":material/visibility: {look}")
-    if note:
-        st.markdown(note)
+    """The text on the screen and what the hall reads about it, small; then what its speaker alone does; of a preset or of a step."""
     prompt = words.plain(f"presets.{name}.prompt") if f"presets.{name}.prompt" in words else None
     if prompt:
-        st.text(prompt[:300])
+        st.caption(f":material/edit: {escaped(prompt[:300])}" + ("…" if len(prompt) > 300 else ""))
+    look = words.maybe(f"presets.{name}.look")
+    if look:
+        st.caption(f":material/visibility: {look}")
+    note = words.maybe(f"presets.{name}.note") or words.maybe(f"steps.{name}.note")
+    if note:
+        st.markdown(note)
 
 
 def _words(stem: str, language: str) -> Texts | None:

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from core.ui.first_steps import STAGES
+from core.ui.texts import Texts
 from tests.ui.conftest import chart_data, told
 
 
@@ -79,3 +80,4 @@ def test_in_a_lecture_one_key_leads_through_the_ten_steps(open_page):
     for stage in STAGES[1:3]:
         at.button(key="_lecture_next").click().run()
         assert not at.exception and at.segmented_control(key="language_model_stage").value == stage
+        assert Texts("language_model", "en")(f"steps.{stage}.note") in [box.value for box in at.markdown]

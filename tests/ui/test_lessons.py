@@ -115,9 +115,9 @@ def test_the_notes_of_every_page_say_what_each_preset_shows(name, language):
     at.run()
     assert not at.exception and not said(at)
     t = Texts(name, language)
-    shown = [box.value for box in at.markdown]
+    hall, speaker = [box.value for box in at.caption], [box.value for box in at.markdown]
     for preset in t.group("presets"):
-        assert f":material/visibility: {t(f'presets.{preset}.look')}" in shown and t(f"presets.{preset}.note") in shown
+        assert f":material/visibility: {t(f'presets.{preset}.look')}" in hall and t(f"presets.{preset}.note") in speaker
 
 
 # --- share and keep ---
