@@ -60,12 +60,24 @@ def main() -> None:
     add.add_argument("--batch-rows", type=int, default=32)
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("grid", help="the runs behind the scaling laws, every size on every amount of text; resumable")
+    add.add_argument("--corpus", type=Path, required=True, help="as above")
+    add.add_argument("--data", type=Path, required=True, help="where the encoded text goes, or lies")
+    add.add_argument("--out", type=Path, required=True, help="JSON lines, one a finished run")
+    add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
+    add.add_argument("--sizes", nargs="+", help="default: all")
+    add.add_argument("--tokens", nargs="+", type=int, help="default: the recipe's")
+    add.add_argument("--part", nargs=2, type=int, default=(0, 1), metavar=("K", "N"), help="every Nth run, from the Kth on")
+    add.add_argument("--minutes", type=float, default=float("inf"), help="no run is begun after so long")
+    add.add_argument("--batch-rows", type=int, default=64)
+    add.add_argument("--workers", type=int, default=2, help="processes that encode")
+    add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
-    does |= {"draft": draft, "moe": moe, "live": live, "join": join}
+    does |= {"draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
     does[args.command](args)
 
 
@@ -161,6 +173,17 @@ def moe(args) -> None:
     result = run(args.data, args.out, args.kinds, args.size, args.steps, recipe, args.device)
     for kind, found in result["networks"].items():
         print(kind, found["parameters"], found["active_parameters"], found["held_out_nats_per_token"])
+
+
+def grid(args) -> None:
+    from core.training.grid import SIZES, TOKENS, run
+
+    sizes, tokens = args.sizes or tuple(SIZES), args.tokens or TOKENS
+    done = run(
+        args.corpus, args.tokenizer, args.data, args.out, sizes, tokens, tuple(args.part), args.minutes, args.batch_rows, args.device,
+        args.workers,
+    )  # fmt: skip
+    print(f"{len(done)} runs done now, {args.out}")
 
 
 def join(args) -> None:
