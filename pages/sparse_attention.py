@@ -21,7 +21,7 @@ MODELS = ("Llama-3-70B", "Gemma-2-27B", "gpt-oss-120b", "Llama-4 Scout", "Gemma-
 LENGTHS = (10**3, 3 * 10**3, 10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6, 3 * 10**6, 12 * 10**6)
 WINDOW = 4096  # of the line that is only for comparison
 PRESETS = {
-    "default": {"pattern": "window", "width": 16.0, "index": "projected", "layer": 7},
+    "default": {"pattern": "window", "width": 16.0, "index": "projected", "layer": 9},
     "needle": {},
     "window": {"width": 32.0},
     "list": {"width": 20.0},
@@ -58,7 +58,7 @@ def experiment(ids):
         if pattern == "top_k":
             with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
                 index = controls.segmented(page, "index", INDEXES, "projected")
-                layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(7, lm.config.n_layers))
+                layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(9, lm.config.n_layers))
         mask = drawn_mask(lm, ids, pattern, width, index, layer - 1)
         counts = {"n": n, "width": width, "layer": layer, "pairs": int(mask.sum()), "all": pairs(n)}
         counts |= {"saved": 1 - counts["pairs"] / counts["all"], "pattern": t.plain(f"pattern.options.{pattern}")}

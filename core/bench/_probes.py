@@ -163,6 +163,7 @@ PROBES = (
     follow("language_model", "progress", "learn", "ArrowRight", link="language_model_stage=learn"),
     write("language_model", "predict", link="language_model_stage=predict"),
     follow("sparse_attention", "width", "mask"),
+    follow("paged_cache", "evicted", "pool"),
     choose("sparse_attention", "pattern", "mask", "Blocks", "Top-k by index", "Window"),
     Probe("pretraining", "start", "button", (Step("click", key("pretraining", "start", "button")),), '[data-testid="stProgress"]',
           stop=Step("click", key("pretraining", "stop", "button")), stopped=key("pretraining", "start")),

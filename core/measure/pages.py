@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from core.kv_cache.paged import Block, PagedCache
+from core.kv_cache.blocks import Block
+from core.kv_cache.paged import PagedCache
 from core.models.language_model import LanguageModel, as_batch
 
 
