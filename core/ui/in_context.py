@@ -1,0 +1,184 @@
+"""What the in-context learning lab keeps and asks: examples and a question, shots with heads on and off, scores of heads."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.measure.attention_stats import head_profile
+from core.measure.heads import read_heads
+from core.measure.in_context import (
+    Head,
+    Shot,
+    beside,
+    few_shot,
+    few_shot_prompts,
+    induction_scores,
+    losses,
+    random_twice,
+    strongest,
+)
+from core.ui import controls, url
+from core.ui.heads import written
+from core.ui.kept import Kept
+
+RECORDED = Path(__file__).resolve().parents[2] / "assets" / "runs" / "in_context.json"
+MOST_EXAMPLES, MOST_TOKENS = 8, 300
+JOINERS = {"line": "\n", "comma": ", ", "stop": ". "}
+DRAWS = 3  # of other heads, to compare with
+READINGS = 6  # of random tokens, whose losses are averaged
+HALF = 25  # random tokens read twice in the pictures
+_shots, _heads, _twice = Kept(400), Kept(4), Kept(32)
+
+Share = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Examples, a question and its right answer, cut to what is read."""
+
+    texts: list[str]  # the question after 0, 1, 2, ... examples
+    prompts: tuple[tuple[int, ...], ...]  # the same as token ids
+    answer: tuple[int, ...]
+
+    @property
+    def most(self) -> int:
+        """How many examples there are."""
+        return len(self.texts) - 1
+
+
+def asked(page) -> Asked:
+    """The viewer's examples (one a line), question and answer; what is too much is said in one sentence."""
+    encode = page.lm.tokenizer.encode
+    typed = controls.text(page, "examples")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        question = controls.text(page, "question", most_signs=200, live=True).strip()
+        answer = controls.text(page, "answer", most_signs=60, live=True).strip()
+        joiner = JOINERS[controls.segmented(page, "joiner", list(JOINERS), "line")]
+    lines = [line.strip() for line in typed.splitlines() if line.strip()]
+    room = MOST_TOKENS - len(encode(question))
+    if len(lines) > MOST_EXAMPLES:
+        page.note("examples.many", n=MOST_EXAMPLES, all=len(lines))
+        lines = lines[:MOST_EXAMPLES]
+    while len(lines) > 1 and len(encode(joiner.join(lines))) > room:
+        lines.pop()
+    if len(ids := encode(joiner.join(lines))) > room:
+        lines = [page.lm.tokenizer.decode(ids[:room]).strip("\ufffd")]
+        page.note("notes.tokens_head", n=room, all=len(ids))
+    texts = few_shot_prompts(lines, question, joiner)
+    return Asked(texts, tuple(tuple(encode(text)) for text in texts), tuple(encode(f" {answer}")))
+
+
+def shots(lm, asked: Asked, off: tuple[Head, ...] = (), on_step: Share = lambda share: None) -> list[Shot]:
+    """A shot for every number of examples, with the heads `off` switched off (kept)."""
+    found = []
+    for i, prompt in enumerate(asked.prompts):
+        key = (lm.name, prompt, asked.answer, off)
+        if key not in _shots:
+            on_step(i / len(asked.prompts))
+        found.append(_shots.get(key, lambda prompt=prompt: next(few_shot(lm, [prompt], asked.answer, off))))
+    return found
+
+
+def without_heads(lm, asked: Asked, n: int, on_step: Share) -> dict[str, list[float]]:
+    """Probabilities of the answer without as many other heads of the same layers (mean of DRAWS), without the n strongest
+    induction heads, and with all."""
+    off = strongest(scores(lm), n)
+    runs = [(), tuple(off), *(tuple(beside(off, lm.config.n_heads, seed)) for seed in range(DRAWS))]
+    found = []
+    for i, run in enumerate(runs):
+        some = shots(lm, asked, run, lambda share, i=i: on_step((i + share) / len(runs)))
+        found.append([shot.probability for shot in some])
+    others = [sum(column) / DRAWS for column in zip(*found[2:])]
+    return {"others": others, "induction": found[1], "all": found[0]}  # the last one is drawn on top
+
+
+def shot_numbers(page, asked: Asked, found: list[Shot], n: int) -> dict[str, str | float]:
+    """For sentences: the answer and what it gets with none, one, n and all examples, and what is likeliest then."""
+    label = page.lm.tokenizer.label
+    says = {"answer": page.lm.tokenizer.decode(list(asked.answer)).strip(), "n": n, "most": asked.most, "says": label(found[n].says)}
+    best = max(range(len(found)), key=lambda i: found[i].probability)
+    shares = {"none": found[0], "one": found[min(1, asked.most)], "now": found[n], "last": found[-1], "highest": found[best]}
+    return says | {"best": best} | {name: shot.probability for name, shot in shares.items()}
+
+
+def scores(lm) -> Tensor:
+    """Induction scores (L, H) of a model, measured once for all viewers."""
+    return _heads.get(lm.name, lambda: induction_scores(lm))
+
+
+def are_scored(lm) -> bool:
+    return lm.name in _heads
+
+
+def opened(page, found: Tensor) -> Head:
+    """The head whose map is open: the one with the highest score until a viewer chose. In the link as `<page>_head=8.6`."""
+    L, H = found.shape
+
+    def read(raw: str) -> Head:
+        layer, _, head = raw.partition(".")
+        if not (layer.isdecimal() and head.isdecimal() and 1 <= int(layer) <= L and 1 <= int(head) <= H):
+            raise ValueError(f"a head is written 1.1 to {L}.{H}, got {raw}")
+        return int(layer) - 1, int(head) - 1
+
+    url.seed(page, "head", None, read)
+    value = st.session_state[page.key("head")]
+    if value is not None and (value[0] >= L or value[1] >= H):  # of a larger model, before
+        value = st.session_state[page.key("head")] = None
+    url.share(page, "head", None if value is None else written(value))
+    return strongest(found, 1)[0] if value is None else value
+
+
+def twice(lm, n_off: int) -> dict[str, Tensor]:
+    """Losses along random tokens read twice, mean of READINGS, as in `without_heads`."""
+
+    def compute():
+        off = strongest(scores(lm), n_off)
+        runs = {"others": beside(off, lm.config.n_heads), "induction": off, "all": ()}
+        texts = [random_twice(lm, HALF, seed) for seed in range(READINGS)]
+        return {name: torch.stack([losses(lm, ids, run) for ids in texts]).mean(0) for name, run in runs.items()}
+
+    return _twice.get(("losses", lm.name, n_off), compute)
+
+
+def twice_heads(lm) -> tuple[list[int], object]:
+    """Random tokens read twice, and all heads on them."""
+    ids = random_twice(lm, HALF)
+    return ids, _twice.get(("heads", lm.name), lambda: read_heads(lm, ids))
+
+
+def twice_numbers(curves: dict[str, Tensor]) -> dict[str, float]:
+    """For sentences: mean loss of the first reading and of the second, with all heads on and with others off."""
+    second = {name: float(nll[HALF:].mean()) for name, nll in curves.items()}
+    return {"first": float(curves["all"][: HALF - 1].mean()), **second}
+
+
+def score_on(pattern: Tensor, ids) -> float:
+    """A head's induction score on one text, from its map (T, T)."""
+    return float(head_profile(pattern[None], torch.tensor(ids)).induction[0])
+
+
+@cache
+def recorded(language: str) -> tuple[int, list[dict]]:
+    """Width of a bin in bytes, and the models that `python -m core.bench in_context` measured in a language, smallest first."""
+    run = json.loads(RECORDED.read_text("utf-8"))
+    models = [{**model, **model["languages"][language]} for model in run["models"] if language in model["languages"]]
+    return run["bin"], sorted(models, key=lambda model: model["parameters"])
+
+
+def place_numbers(model: dict, width: int) -> dict[str, str | float]:
+    """For a sentence on a recorded model: bits per byte at first, after 256 to 1,024 bytes and after 2,048, and its score."""
+    bits = model["bits_per_byte"]
+
+    def mean(low: int, high: int) -> float:
+        part = bits[low // width : high // width]
+        return sum(part) / len(part)
+
+    says = {"first": bits[0], "middle": mean(256, 1024), "late": mean(2048, width * len(bits))}
+    says |= {"score": model["score"], "error": model["score_error"], "n": model["documents"]}
+    return says | {"model": model["title"], "parameters": model["parameters"] / 1e6}
