@@ -72,12 +72,14 @@ def main() -> None:
     add.add_argument("--batch-rows", type=int, default=64)
     add.add_argument("--workers", type=int, default=2, help="processes that encode")
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("post_training", help="train the tiny model that reckons")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, curves, evaluations; goes on where it stopped")
     add = commands.add_parser("join", help="put pieces of a weights file together")
     add.add_argument("pieces", type=Path, nargs="+")
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
-    does |= {"draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
+    does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
     does[args.command](args)
 
 
@@ -184,6 +186,17 @@ def grid(args) -> None:
         args.workers,
     )  # fmt: skip
     print(f"{len(done)} runs done now, {args.out}")
+
+
+def post_training(args) -> None:
+    import torch
+
+    from core.training.post_training import run
+    from core.training.thinking import measure
+
+    torch.set_num_threads(1)
+    for name, value in (run(args.out) | measure(args.out)).items():
+        print(name, value)
 
 
 def join(args) -> None:

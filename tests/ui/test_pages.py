@@ -48,7 +48,7 @@ CODE = {p: (ROOT / "pages" / f"{p}.py").read_text("utf-8") for p in PAGES if p !
 WITH_TEXT = [p for p, code in CODE.items() if "controls.prompt(" in code or "controls.text(" in code]
 
 
-READ_WHILE_TYPED = ("bias_and_calibration", "embeddings", "multimodal", "tokens")  # their text is one line
+READ_WHILE_TYPED = ("bias_and_calibration", "embeddings", "multimodal", "post_training", "test_time", "tokens")  # their text is one line
 
 
 @pytest.mark.parametrize("name", WITH_TEXT)

@@ -1,0 +1,65 @@
+"""What longer thinking is worth, measured on held-out problems: accuracy against tokens for several ways to spend them."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from core.models.decoder import Decoder
+from core.rl.family import load_family
+from core.rl.judge import Judge
+from core.rl.problems import Problem, any_question, draw_problem
+from core.rl.thinking import BEGINNINGS, Tried, revise, try_often
+from core.rl.voting import any_right, best_scored, interval, vote, vote_accuracy
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+PROBLEMS = 256
+STAGES = ("tuned", "grpo")
+
+
+def measure(folder: Path, n_problems: int = PROBLEMS, sizes: tuple[int, ...] = SIZES) -> dict:
+    """Vote, verifier, reward model and revision, for two stages; writes thinking.json into `folder`."""
+    family = load_family(folder)
+    problems, questions = held_out_questions(n_problems)
+    rows: list[dict] = []
+    for stage in STAGES:
+        network = family.networks[stage]
+        for way in BEGINNINGS:
+            tried = try_often(network, family.judge, problems, questions, max(sizes), way, 1.0, seed=0)
+            rows += [{"stage": stage, "way": way} | row for row in spent(tried, problems, sizes)]
+        rows += [{"stage": stage, "way": "steps"} | row for row in revised(network, family.judge, problems, questions, max(sizes), sizes)]
+    result = {"command": "python -m core.training post_training --out OUT", "problems": n_problems, "temperature": 1.0, "rows": rows}
+    (folder / "thinking.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    return {"thinking": len(rows)}
+
+
+def held_out_questions(n: int, seed: int = 11) -> tuple[list[Problem], list[str]]:
+    """n problems that training never saw, and how they are asked."""
+    rng = random.Random(seed)
+    problems = [draw_problem(rng, held_out=True) for _ in range(n)]
+    return problems, [any_question(problem, rng) for problem in problems]
+
+
+def spent(tried: Tried, problems: list[Problem], sizes: tuple[int, ...]) -> Iterator[dict]:
+    """Accuracy with n answers a problem: by vote, by a verifier that is never wrong, by the reward model."""
+    solutions, tokens = np.array([problem.answer for problem in problems]), float(tried.tokens.mean())
+    for n in sizes:
+        yield {"method": "vote", "n": n, "tokens": n * tokens, "accuracy": vote_accuracy(tried.values, solutions, n)}
+        yield {"method": "verifier", "n": n, "tokens": n * tokens, "accuracy": any_right(tried.right, n)}
+        yield {"method": "reward_model", "n": n, "tokens": n * tokens, "accuracy": best_scored(tried.right, tried.scores, n)}
+    whole = [vote(row) == solution for row, solution in zip(tried.values, solutions)]
+    low, high = interval(whole)
+    every = {"n": sizes[-1], "tokens": sizes[-1] * tokens, "accuracy": float(np.mean(whole))}
+    yield {"method": "vote_interval", "low": low, "high": high} | every
+
+
+def revised(
+    network: Decoder, judge: Judge, problems: list[Problem], questions: list[str], rounds: int, sizes: tuple[int, ...]
+) -> Iterator[dict]:
+    """Accuracy of one answer after so many versions of it, and all tokens written on the way."""
+    chain = revise(network, judge, problems, questions, rounds - 1, 1.0, seed=0)
+    for n in sizes:
+        tokens = sum(float(tried.tokens.mean()) for tried in chain[:n])
+        yield {"method": "revision", "n": n, "tokens": tokens, "accuracy": float(chain[n - 1].right.mean())}

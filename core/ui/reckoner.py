@@ -1,0 +1,160 @@
+"""What the pages on post-training and on longer thinking keep: the tiny models, groups, recorded runs, a run in progress."""
+
+import copy
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.rl.answers import short
+from core.rl.family import Family, load_family
+from core.rl.group import Group, one_update
+from core.rl.learning import Recipe, Update, learn
+from core.rl.problems import MOST_TERM, Problem, ask, language_of, read_problem
+from core.rl.rewards import reward_named
+from core.rl.thinking import Tried, revise, try_often
+from core.rl.voting import any_right, majority_probability, vote_accuracy
+from core.ui import controls
+from core.ui.kept import Kept
+
+RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
+LIVE = Recipe(updates=60, questions=8, group=8, steps=2, learning_rate=8e-4)
+MOST_PAID = {"rules": 2.0, "equations": 8.0}  # where the axis of rewards ends
+MOST, ROUNDS = 64, 8  # answers to one problem, revisions of one
+_groups, _tried = Kept(most=64), Kept(most=64)
+
+
+def draw_again(page) -> None:
+    """Other answers: the next seed."""
+    st.session_state[page.key("draw")] = st.session_state.get(page.key("draw"), 0) + 1
+
+
+def family() -> Family:
+    """The tiny models by stage."""
+    return load_family()
+
+
+def asked(page, most_signs: int = 300) -> tuple[Problem, str]:
+    """The viewer's problem and the question as the model reads it; one sentence where the text holds no such problem.
+
+    Texts: `prompt.label`, `.default`, `.unknown`.
+    """
+    typed = controls.text(page, "prompt", most_signs=most_signs, live=True)
+    if read_problem(typed) is None:
+        typed = page.t.plain("prompt.default")
+        page.note("prompt.unknown", problem=str(read_problem(typed)), most=MOST_TERM)
+    return problem_of(typed, page.language)
+
+
+def problem_of(text: str, language: str) -> tuple[Problem, str]:
+    """The problem in a text that holds one, and its question in the text's language, else in `language`."""
+    problem = read_problem(text)
+    return problem, ask(problem, language_of(text, language))
+
+
+def group(stage: str, problem: Problem, question: str, size: int, reward: str, seed: int) -> Group:
+    """A group of answers and what one update does; the same settings give the same group."""
+    key = (stage, question, size, reward, seed)
+    return _groups.get(key, lambda: one_update(family().networks[stage], problem, question, size, reward, seed))
+
+
+@cache
+def curves() -> pd.DataFrame:
+    """Every update of the recorded runs: reward_of, method, seed, update and what core.rl.learning.Update holds."""
+    return pd.read_csv(RUNS / "post_training_curves.csv")
+
+
+@cache
+def evaluation() -> dict:
+    """What was measured of every stage on held-out problems."""
+    return json.loads((RUNS / "post_training_evaluation.json").read_text("utf-8"))
+
+
+class LiveRun:
+    """GRPO on a copy of the fine-tuned model, one update at a time; lives in one viewer's session until it is done."""
+
+    def __init__(self, reward: str, seed: int):
+        self.reward = reward
+        self.updates: list[Update] = []
+        self._steps = learn(copy.deepcopy(family().networks["tuned"]), LIVE, reward_named(reward), seed)
+
+    @property
+    def running(self) -> bool:
+        return self._steps is not None
+
+    def step(self) -> None:
+        """One more update; after the last one the copy is let go."""
+        found = next(self._steps, None) if self._steps else None
+        if found:
+            self.updates.append(found)
+        if found is None or len(self.updates) == LIVE.updates:
+            self.stop()
+
+    def stop(self) -> None:
+        self._steps = None
+
+
+def live_run(page) -> LiveRun | None:
+    """The run of this session."""
+    return st.session_state.get(page.key("run"))
+
+
+def start_run(page, reward: str) -> None:
+    """Begin anew, each time with other problems."""
+    n = st.session_state[page.key("runs")] = st.session_state.get(page.key("runs"), 0) + 1
+    st.session_state[page.key("run")] = LiveRun(reward, seed=n)
+
+
+def tried(stage: str, problem: Problem, question: str, way: str, temperature: float, seed: int) -> Tried:
+    """MOST answers to one problem; the same settings give the same answers."""
+    key = (stage, question, way, temperature, seed)
+    models = family()
+    return _tried.get(key, lambda: try_often(models.networks[stage], models.judge, [problem], [question], MOST, way, temperature, seed))
+
+
+def revisions(stage: str, problem: Problem, question: str, temperature: float, seed: int) -> list[Tried]:
+    """One answer and what becomes of it in ROUNDS revisions."""
+    key = (stage, question, "revised", temperature, seed)
+    models = family()
+    return _tried.get(key, lambda: revise(models.networks[stage], models.judge, [problem], [question], ROUNDS, temperature, seed))
+
+
+def odds(found: Tried, solution: int, sizes: Sequence[int]) -> dict[str, list[float | None]]:
+    """Probability of a right result with n of the answers: by vote, with a verifier, and of an idealised vote (odd n)."""
+    share = float(found.right.mean())
+    return {
+        "vote": [vote_accuracy(found.values, np.array([solution]), n, draws=200) for n in sizes],
+        "verifier": [any_right(found.right, n) for n in sizes],
+        "ideal": [majority_probability(share, max(n - 1, 1)) for n in sizes],
+    }
+
+
+@cache
+def thinking() -> tuple[pd.DataFrame, dict]:
+    """The recorded accuracy of all ways to spend tokens, and what else was recorded."""
+    recorded = json.loads((RUNS / "post_training_thinking.json").read_text("utf-8"))
+    return pd.DataFrame(recorded["rows"]), recorded
+
+
+def versions(chain: Sequence[Tried]) -> pd.DataFrame:
+    """Every version of a revised answer: its round, what stands there, whether it is right, the tokens written in that round."""
+    return pd.DataFrame(
+        {
+            "round": range(len(chain)), "answer": [short(one.texts[0]) for one in chain], "right": [bool(one.right[0, 0]) for one in chain],
+            "score": [round(float(one.scores[0, 0]), 2) for one in chain], "tokens": [int(one.tokens[0, 0]) for one in chain],
+        }
+    )  # fmt: skip
+
+
+def results() -> dict[str, float]:
+    """Accuracies of the recorded runs and the rewards of the careless one, by the names that texts use."""
+    accuracy, careless = evaluation()["accuracy"], curves().query("reward_of == 'equations'")
+    spans = {f"{method}_{end}": accuracy[method][end] for method in ("ppo", "grpo") for end in ("mean", "low", "high")}
+    stages = {stage: accuracy[stage]["right"] for stage in ("base", "tuned", "hacked")}
+    paid = {"paid_before": float(careless["reward"].iloc[0]), "paid_after": float(careless["reward"].iloc[-1])}
+    mixed = {f"{stage}_mixed": accuracy[name]["right_mixed"] for stage, name in (("tuned", "tuned"), ("grpo", "grpo_0"))}
+    return spans | stages | paid | mixed | {"seeds": accuracy["grpo"]["seeds"]}
