@@ -9,7 +9,7 @@ from core.measure.attention_stats import KINDS, THRESHOLDS, head_kind, head_prof
 from core.measure.head_steps import head_steps
 from core.measure.heads import keys_to_show, logits_without, other_heads
 from core.ui import controls, heads, panels
-from core.ui.charts import draw, seen_first
+from core.ui.charts import PICTURE_ONLY, draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.head_controls import attention_strip, gallery, head_list, kind_name, stepper, switches
 from core.ui.heads import written
@@ -78,7 +78,7 @@ def draw_map(pattern, tokens, query, alt):
         draw(page, "map", spec, data, alt, lambda row: heads.look_at(page, "token", int(row["q"])))
     else:
         figure = charts.big_map(pattern, tokens, query, label, st.context.theme.type or "light", page.language)
-        st.plotly_chart(figure, key=page.key("big_map"), alt=alt, config={"displayModeBar": False})
+        st.plotly_chart(figure, key=page.key("big_map"), alt=alt, config=PICTURE_ONLY)
     st.caption(t("map.small" if small else "map.big"))
     panels.download(page, "map", lambda: charts.map_data(pattern, tokens, query).drop(columns="framed"))
 

@@ -8,7 +8,7 @@ from core.measure.embeddings import analogy, cosines, nearest, word_tokens, word
 from core.measure.projection import has_tsne, pca
 from core.ui import controls, panels
 from core.ui import embeddings as kept
-from core.ui.charts import draw
+from core.ui.charts import PICTURE_ONLY, draw
 from core.ui.embedding_views import analogies, context, heatmap, sentences
 from core.ui.frame import fragment, require
 
@@ -79,7 +79,7 @@ def the_map(typed):
         alt = t.plain("map.alt", n=len(found.words), word=word)
         if method == "deep":
             figure = charts.deep_map(data, legend, axes, t.plain("map.own"), st.context.theme.type or "light")
-            st.plotly_chart(figure, key=page.key("deep"), alt=alt, config={"displayModeBar": False})
+            st.plotly_chart(figure, key=page.key("deep"), alt=alt, config=PICTURE_ONLY)
         else:
             spec = charts.map_chart(legend, *axes[:2], **words("map", "word", "tokens"), language=page.language)
             draw(page, "map", spec, data, alt, lambda row: controls.set_value(page, "word", row["word"]))

@@ -11,6 +11,7 @@ from html import escape
 
 import streamlit as st
 
+PICTURE_ONLY = {"displaylogo": False, "modeBarButtons": [["toImage"]]}  # what Plotly's bar offers; Vega's charts offer PNG by themselves
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0"
 _SAID = f"<p class='glassbox-said' data-chart='{{}}' style='{_UNSEEN}'>{{}}</p>"
 

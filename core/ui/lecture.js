@@ -1,7 +1,7 @@
 // The keys of lecture mode press the buttons of its bar; what is typed into a field stays there.
 const BUTTONS = {
   PageDown: "next", ArrowRight: "next", " ": "next", PageUp: "back", ArrowLeft: "back",
-  a: "reveal", 0: "reset", l: "language", n: "notes", h: "help", "?": "help", q: "end",
+  ArrowDown: "down", ArrowUp: "up", o: "all", a: "reveal", 0: "reset", l: "language", n: "notes", h: "help", "?": "help", q: "end",
 }
 const OWN = "input, textarea, select, [contenteditable=true], [role=slider], [role=toolbar], [role=listbox], [role=combobox], [role=dialog]"
 

@@ -1,4 +1,4 @@
-"""Lecture mode: large type, no chrome, one key for the next preset; speaker notes on request or in a second window.
+"""Lecture mode: large type, no chrome, one experiment at a time, one key for the next preset; notes on request or in a second window.
 
 `?lecture=1` shows a page to the hall, `?lecture=notes` the notes to its speaker. Nothing is shared but the link.
 """
@@ -10,9 +10,9 @@ import streamlit as st
 from core.ui import lessons, url, walk
 from core.ui.texts import LANGUAGES, TEXTS, Texts, escaped
 
-_MODE, _GO = "_lecture", "_lecture_go"
+_MODE, _GO, _PANEL = "_lecture", "_lecture_go", "_lecture_panel"
 MODES = ("1", "notes")
-KEYS = ("next", "back", "reset", "reveal", "notes", "language", "help", "end")  # names of buttons and of texts
+KEYS = ("next", "back", "down", "up", "all", "reset", "reveal", "notes", "language", "help", "end")  # names of buttons and of texts
 
 _STYLE = """<style>
 html { font-size: 20px !important; }
@@ -56,11 +56,17 @@ def bar(t: Texts, stem: str, stems: list[str]) -> None:
     """The bar below a page: where one is, and a button for everything that a key does."""
     st.html(_STYLE)
     i, n = walk.place()
+    alone = _one_experiment(stem)
     words = _words(stem, t.language)
     with st.container(key="_lecture_bar", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{t(f'pages.{stem}.title')}**" + (f" · {i}/{n}" if n else ""), width="content")
+        place = f" · {i}/{n}" if n else ""
+        st.markdown(f"**{t(f'pages.{stem}.title')}**{place}  \n{alone or t('lecture.whole')}", width="content")
         _button(t, "back", ":material/arrow_back:", _step, -1, stem, stems)
         _button(t, "next", ":material/arrow_forward:", _step, 1, stem, stems)
+        if len(walk.panels()) > 1:
+            _button(t, "up", ":material/arrow_upward:", _experiment, stem, -1)
+            _button(t, "down", ":material/arrow_downward:", _experiment, stem, 1)
+            _button(t, "all", ":material/view_agenda:", _experiment, stem, 0)
         _button(t, "reveal", ":material/visibility:", walk.answer)
         _button(t, "reset", ":material/restart_alt:", walk.reset)
         _button(t, "language", ":material/translate:", _other_language)
@@ -125,6 +131,33 @@ def _step(by: int, stem: str, stems: list[str]) -> None:
         lessons.move(by)
     elif not walk.step(by):
         st.session_state[_GO] = stems[min(max(stems.index(stem) + by, 0), len(stems) - 1)]
+
+
+def _one_experiment(stem: str) -> str:
+    """Hide all experiments but one; the name of that one, or nothing where the whole page is shown."""
+    panels, at = list(walk.panels()), _at(stem)
+    if at is None or len(panels) < 2:
+        return ""
+    at = min(at, len(panels) - 1)
+    hidden = ", ".join(f".st-key-{key}" for i, key in enumerate(panels) if i != at)
+    st.html(f"<style>{hidden} {{ display: none }}</style>")
+    return f"{walk.panels()[panels[at]]} · {at + 1}/{len(panels)}"
+
+
+def _experiment(stem: str, by: int) -> None:
+    """The next experiment of the page or the one before; 0 shows all together, and then one again."""
+    at, last = _at(stem), len(walk.panels()) - 1
+    if by:
+        now = min(max((-1 if at is None else at) + by, 0), last)
+    else:
+        now = 0 if at is None else None
+    st.session_state[_PANEL] = (stem, now)
+
+
+def _at(stem: str) -> int | None:
+    """Which experiment of the page is shown; None: all of them, as at first in a lesson, whose control may be anywhere."""
+    page, at = st.session_state.get(_PANEL, ("", None))
+    return at if page == stem else None if lessons.active() else 0
 
 
 def _set_mode(wanted: str | None) -> None:

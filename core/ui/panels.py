@@ -22,9 +22,12 @@ def panel(page, name: str, kind: str, stretch: bool = False):
 
     `stretch` makes cards in neighbouring columns equally high.
     """
-    with st.container(border=True, height="stretch" if stretch else "content"):
+    key, title = page.key(f"panel_{name}"), page.t(f"{name}.title")
+    if not page.panel:
+        walk.offer_panel(key, title)
+    with st.container(border=True, height="stretch" if stretch else "content", key=key):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(page.t(f"{name}.title"), anchor=False, width="content")
+            st.subheader(title, anchor=False, width="content")
             badge(page, kind)
         caption = page.t.maybe(f"{name}.caption")
         if caption:
@@ -79,7 +82,9 @@ def takeaway(page, text: str = "takeaway", /, **values) -> None:
 
 def myth_fact(page, name: str = "myth", **values) -> None:
     """Something often said, and what is right (texts `<name>.claim`, `<name>.fact`; values go into the fact)."""
-    with st.container(border=True):
+    key = page.key(f"panel_{name}")
+    walk.offer_panel(key, page.t("myth"))
+    with st.container(border=True, key=key):
         myth, fact = st.columns(2, gap="medium")
         myth.markdown(f":material/close: **{page.t('myth')}**  \n{page.t(f'{name}.claim')}")
         fact.markdown(f":material/check: **{page.t('fact')}**  \n{page.t(name + '.fact', **values)}")

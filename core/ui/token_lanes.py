@@ -72,7 +72,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
         cell.style.gridArea = `${l + 1} / ${column} / auto / span ${span}`
         cell.style.setProperty("--lane", colors[data.lanes[l].color])
         cell.title = `${data.lanes[l].label}: ${shown} · ${data.words.id} ${id} · ${data.words.bytes} ${hex}`
-        cell.setAttribute("aria-label", cell.title)
         if (data.under !== "none") cell.append(make("small", data.under === "id" ? String(id) : hex))
         cell.lane = l
         cell.place = i

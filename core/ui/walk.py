@@ -1,4 +1,4 @@
-"""What a page offers to walk through, for lecture mode and lessons: its presets and its predictions."""
+"""What a page offers to walk through, for lecture mode and lessons: its presets, its predictions and its experiments."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,12 +10,12 @@ _WALK, _DUE = "_walk", "_walk_due"
 def begin() -> None:
     """Forget the last page's; called before a page runs."""
     at = st.session_state.get(_WALK, {}).get("at")
-    st.session_state[_WALK] = {"names": [], "choose": None, "predictions": {}, "at": at}
+    st.session_state[_WALK] = {"names": [], "choose": None, "predictions": {}, "panels": {}, "at": at}
 
 
 def offer_presets(page, names: Sequence[str], now: str | None, choose: Callable[[str | None], None]) -> None:
     """Presets in their order, the one shown, and what sets one; `choose(None)` sets the page back to its start."""
-    walk = st.session_state.setdefault(_WALK, {"predictions": {}, "at": None})
+    walk = _walk()
     walk |= {"names": list(names), "choose": choose}
     if now or walk["at"] is None or walk["at"][0] != page.name:
         walk["at"] = (page.name, now)
@@ -23,7 +23,17 @@ def offer_presets(page, names: Sequence[str], now: str | None, choose: Callable[
 
 def offer_prediction(key: str) -> None:
     """The session key of a prediction's choice."""
-    st.session_state.setdefault(_WALK, {"predictions": {}, "at": None})["predictions"][key] = True
+    _walk()["predictions"][key] = True
+
+
+def offer_panel(key: str, title: str) -> None:
+    """The key of a card with an experiment, in the order they are drawn, and what it is called."""
+    _walk()["panels"][key] = title
+
+
+def panels() -> dict[str, str]:
+    """Key -> title of the experiments on the page."""
+    return _walk()["panels"]
 
 
 def ask(page: str, preset: str) -> None:
@@ -61,6 +71,10 @@ def step(by: int) -> bool:
     walk["choose"](name)
     walk["at"] = (walk["at"][0], name)
     return True
+
+
+def _walk() -> dict:
+    return st.session_state.setdefault(_WALK, {"predictions": {}, "panels": {}, "at": None})
 
 
 def reset() -> None:

@@ -87,6 +87,31 @@ def test_the_next_key_goes_through_the_presets_and_then_to_the_next_page(open_pa
     assert not any(button.key == "_lecture_next" for button in at.button)
 
 
+def hidden(at) -> set[str]:
+    """Keys of the experiments that lecture mode hides."""
+    rules = " ".join(box.body for box in at.get("html") if "display: none }" in box.body and "st-key" in box.body)
+    return set(re.findall(r"st-key-(next_token_panel_\w+)", rules))
+
+
+def test_one_experiment_at_a_time(open_page):
+    at = open_page("next_token")
+    assert not hidden(at)
+    at.button(key="_lecture_start").click().run()
+    panels = list(at.session_state["_walk"]["panels"])
+    assert len(panels) > 2 and hidden(at) == set(panels[1:])
+    at.button(key="_lecture_down").click().run()
+    assert hidden(at) == {*panels} - {panels[1]}
+    for _ in panels:
+        at.button(key="_lecture_down").click().run()
+    assert hidden(at) == set(panels[:-1])
+    at.button(key="_lecture_up").click().run()
+    assert hidden(at) == {*panels} - {panels[-2]}
+    at.button(key="_lecture_all").click().run()
+    assert not hidden(at)
+    at.button(key="_lecture_all").click().run()
+    assert hidden(at) == set(panels[1:])
+
+
 def test_reveal_answers_the_prediction_and_reset_takes_it_back(open_page):
     at = open_page("next_token")
     at.button(key="_lecture_start").click().run()
