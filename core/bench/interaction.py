@@ -244,6 +244,13 @@ def _keep_busy(browser, labs: str) -> None:
 @contextmanager
 def served(app: Path):
     """`streamlit run` on a free port of this machine; gives the address."""
+    with serving(app) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving(app: Path):
+    """As `served`; gives the address and the process."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -263,7 +270,7 @@ def served(app: Path):
                 time.sleep(0.25)
         else:
             raise RuntimeError(f"{app} did not answer within 120 s")
-        yield address
+        yield address, server
     finally:
         server.terminate()
         server.wait(20)

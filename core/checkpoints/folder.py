@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 
 from core.checkpoints.errors import DamagedCheckpoint
@@ -11,6 +10,7 @@ from core.checkpoints.llama import from_llama_config, weight_names
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
+from core.models.outline import outline
 from core.tokenizers import Tokenizer, load_ranks
 
 
@@ -47,9 +47,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 def load_weights(file: Path, config: DecoderConfig) -> Decoder:
     """A decoder with the weights of a safetensors file, copied tensor by tensor to keep the memory peak low."""
-    with torch.device("meta"):
-        network = Decoder(config)
-    network.to_empty(device="cpu")
+    network = outline(config)
     if config.tied_embeddings:
         network.unembed.weight = network.embed.weight
     parameters = dict(network.named_parameters())

@@ -12,6 +12,7 @@ from core.checkpoints.memory import require_memory
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
+from core.models.outline import outline
 from core.quantization.packed import pack
 from core.tokenizers import Tokenizer
 
@@ -78,7 +79,6 @@ def empty_network(checkpoint: Checkpoint) -> Decoder:
     config = checkpoint.config
     network = _outline(checkpoint)
     require_memory(checkpoint.name, checkpoint.bytes_in_memory)
-    network.to_empty(device="cpu")
     if config.tied_embeddings:
         network.unembed.weight = network.embed.weight
     return network
@@ -114,9 +114,11 @@ def _read_into(ours: Tensor, stored: Stored) -> Tensor:
 
 
 def _outline(checkpoint: Checkpoint) -> Decoder:
-    """A decoder of the checkpoint's shape without memory, after all names and shapes agree."""
-    with torch.device("meta"):
-        network = Decoder(checkpoint.config)
+    """A decoder of the checkpoint's shape that takes no room yet, after all names and shapes agree."""
+    try:
+        network = outline(checkpoint.config)
+    except RuntimeError as error:  # more than this machine could ever reserve
+        raise DamagedCheckpoint(str(checkpoint.file), "declares a network of impossible size", "downloading it") from error
     _compare(checkpoint, {name: tuple(p.shape) for name, p in network.named_parameters()})
     return network
 

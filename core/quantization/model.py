@@ -76,8 +76,8 @@ def unpacked_model(lm: LanguageModel) -> LanguageModel:
         if isinstance(module, QuantizedEmbedding):
             plain = nn.Embedding(rows, columns, _weight=done[key])
         else:
-            plain = nn.Linear(columns, rows, bias=False, device="meta")
-            plain.bias = module.bias
+            plain = nn.Linear(1, 1, bias=False)
+            plain.in_features, plain.out_features, plain.bias = columns, rows, module.bias
         plain.weight = done[key]
         replace_module(network, name, plain)
     return replace(lm, network=network)

@@ -227,7 +227,8 @@ def _onednn(weight: Tensor, bias: Tensor | None, original: Tensor | None = None)
     """The layer in oneDNN's layout, or a plain one where that is missing."""
     if supported("fp32" if weight.dtype == torch.float32 else "bf16"):
         return OneDNNLinear(weight, bias, original)
-    plain = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    plain = nn.Linear(1, 1, bias=bias is not None)
+    plain.out_features, plain.in_features = weight.shape
     plain.weight = nn.Parameter(weight if original is None else original, requires_grad=False)
     if bias is not None:
         plain.bias = nn.Parameter(bias, requires_grad=False)

@@ -1,5 +1,6 @@
 """The house around every page: navigation, language, warm-up, and one friendly sentence where something fails."""
 
+import ctypes
 import gc
 import logging
 import sys
@@ -22,10 +23,13 @@ NAMES = {"en": "English", "de": "Deutsch"}
 log = logging.getLogger("glassbox")
 
 # The only style of the frame: lines stay readable on a wide screen, captions for everyone, and nothing moves for whom it must not.
+# In the dark theme the primary colour is dark enough for white words on it, so words in that colour are lightened.
 _STYLE = """<style>
 [data-testid='stMainBlockContainer'] { max-width: 70rem; margin: 0 auto; }
 [data-testid='stCaptionContainer'] { color: color-mix(in srgb, currentColor 78%, transparent) !important; opacity: 1 !important; }
 [data-testid='stCaptionContainer'] p { color: inherit !important; }
+button[data-variant][data-selected='true'], [data-testid='stSliderThumbValue'] { color: light-dark(#0b6e69, #5fcfc3) !important; }
+[data-testid^='stBaseButton-primary'] kbd { color: inherit !important; opacity: 1; }
 @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 1ms !important; transition: none !important; } }
 </style>"""
 
@@ -281,7 +285,19 @@ def _sentence(t: Texts, error: Exception) -> str:
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> None:
     """Once per server: load what is heavy in the background while the first viewer reads the question."""
+    _return_freed_memory()
     threading.Thread(target=_load_heavy_parts, daemon=True).start()
+
+
+def _return_freed_memory() -> None:
+    """Have glibc give large freed pieces back to the system, where it would keep 50 MB of them for threads that are gone."""
+    try:
+        tell = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # not glibc
+        return
+    arenas, mapped, trimmed = -8, -3, -1  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+    for parameter, value in ((arenas, 2), (mapped, 4 << 20), (trimmed, 16 << 20)):
+        tell(parameter, value)
 
 
 def _load_heavy_parts() -> None:

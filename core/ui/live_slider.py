@@ -19,7 +19,7 @@ _CSS = """
 :host { display: block; }
 label { display: grid; grid-template-columns: 1fr auto; row-gap: 4px; font-family: var(--st-font);
   font-size: 0.875rem; color: var(--st-text-color); }
-label output { justify-self: end; color: var(--st-primary-color); font-weight: 600; font-variant-numeric: tabular-nums; }
+label output { justify-self: end; color: var(--st-link-color); font-weight: 600; font-variant-numeric: tabular-nums; }
 label input { grid-column: 1 / 3; width: 100%; margin: 0; height: 24px; cursor: pointer; touch-action: pan-y;
   appearance: none; background: transparent; }
 label input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px; background:

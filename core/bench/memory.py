@@ -1,0 +1,87 @@
+"""What the server holds in memory: after start, after every page was opened, and after many viewers came and went.
+
+    python -m core.bench memory [--rounds 10] [--sessions 50] [--pages next_token,attention] [--out FILE]
+
+Resident size of the server's process. In a round `sessions` viewers, ten at a time, open a page, move something on it
+and leave. What counts is that the last rounds stay flat. Results: assets/runs/memory.json.
+"""
+
+import argparse
+import asyncio
+import datetime
+import json
+import random
+import time
+from pathlib import Path
+
+from core.bench._viewer import Viewer, resident
+from core.bench.interaction import ROOT, machine, serving
+from core.bench.load import WITHOUT
+
+OUT = ROOT / "assets" / "runs" / "memory.json"
+AT_ONCE = 10
+LAST = 5  # rounds that must be flat
+REST = 2.0  # seconds after a round, in which left sessions are forgotten
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print a line a step and one JSON line, write the file."""
+    options = _options(arguments)
+    with serving(ROOT / "app.py") as (address, server):
+        time.sleep(REST)
+        mb = lambda: round(resident(server.pid) / 1e6)  # noqa: E731
+        start, pages = mb(), {}
+        for page in options.pages:
+            asyncio.run(_visit(address, page, random.Random(0)))
+            pages[page] = mb()
+            print(f"{page:24} {pages[page]:5} MB", flush=True)
+        rounds = []
+        for n in range(options.rounds):
+            asyncio.run(_round(address, options, random.Random(n)))
+            time.sleep(REST)
+            rounds.append(mb())
+            print(f"round {n + 1:3} {rounds[-1]:5} MB", flush=True)
+    last = rounds[-LAST:]
+    result = {
+        "what": "MB that the server's process holds",
+        "command": " ".join(["python -m core.bench memory", *arguments]),
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "start_mb": start,
+        "after_page_mb": pages,
+        "sessions_a_round": options.sessions,
+        "after_round_mb": rounds,
+        "spread_of_last_rounds": round(max(last) / min(last) - 1, 3) if last else None,
+    }
+    options.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(json.dumps({"start_mb": start, "most_mb": max([start, *pages.values(), *rounds]), "spread": result["spread_of_last_rounds"]}))
+
+
+async def _round(address: str, options, rng: random.Random) -> None:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(page: str):
+        async with gate:
+            await _visit(address, page, rng)
+
+    await asyncio.gather(*(one(rng.choice(options.pages)) for _ in range(options.sessions)))
+
+
+async def _visit(address: str, page: str, rng: random.Random) -> None:
+    async with Viewer(address) as viewer:
+        await viewer.open(page)
+        if any(key.startswith(f"{page}_") for key in viewer.widgets):
+            await viewer.move(rng)
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    known = sorted(file.stem for file in (ROOT / "pages").glob("*.py") if file.stem not in WITHOUT)
+    parser = argparse.ArgumentParser(prog="python -m core.bench memory", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--sessions", type=int, default=50)
+    parser.add_argument("--pages", type=lambda text: text.split(","), default=known, help="only these: " + ",".join(known))
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args(arguments)
+    if not 1 <= options.rounds <= 50 or not 1 <= options.sessions <= 200:
+        parser.error("1 to 50 rounds of 1 to 200 sessions")
+    return options

@@ -1,0 +1,30 @@
+"""A network whose weights come from elsewhere: its layers are made without start values.
+
+PyTorch's own way, the meta device, imports its compiler for it (75 MB that stay). Memory that was asked for and never
+written takes no room, so plain empty tensors do the same.
+"""
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from core.models.config import DecoderConfig
+from core.models.decoder import Decoder
+
+_START_VALUES = (Tensor.uniform_, Tensor.normal_)  # what the layers of a decoder draw them with
+
+
+class _NoStartValues(TorchFunctionMode):
+    """Leaves tensors as they are where start values would be drawn; holds for this thread only."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        return args[0] if function in _START_VALUES else function(*args, **(kwargs or {}))
+
+
+def outline(config: DecoderConfig) -> Decoder:
+    """A decoder with its weights still to be filled in; what is not is whatever stood in memory."""
+    with torch.no_grad(), _NoStartValues():
+        network = Decoder(config)
+        if network.config.learned_positions:
+            network.pos_embed = torch.nn.Parameter(torch.empty_like(network.pos_embed))
+    return network

@@ -1,0 +1,105 @@
+"""deploy/nginx.conf before two servers: viewers are spread, and whose server dies goes on at the other one."""
+
+import asyncio
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+
+import pytest
+
+from core.bench._viewer import Viewer
+from core.bench.interaction import ROOT, serving
+from tests.browser.conftest import bars, changed, settled
+
+pytestmark = pytest.mark.xdist_group("browser")
+PROMPT = "Der Hund von Anna"
+SLIDER = ".st-key-next_token_temperature_slider input[type=range]"
+
+
+@pytest.fixture
+def behind_a_proxy(tmp_path):
+    """The proxy's address, and its servers by port."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        pytest.skip("there is no nginx on this machine")
+    with ExitStack() as stack:
+        servers = {}
+        for _ in range(2):
+            address, process = stack.enter_context(serving(ROOT / "app.py"))
+            servers[int(address.rpartition(":")[2])] = process
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
+        for name, there in zip(("app1", "app2"), servers):
+            conf = conf.replace(f"server {name}:8501", f"server 127.0.0.1:{there}")
+        conf = conf.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("worker_processes auto", "worker_processes 1")
+        (tmp_path / "nginx.conf").write_text(f"daemon off; pid {tmp_path}/pid;\n{conf}")
+        proxy = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE)
+        stack.callback(proxy.wait, 20)
+        stack.callback(proxy.terminate)
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2).close()
+                break
+            except OSError:
+                assert proxy.poll() is None, proxy.stderr.read().decode()
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", servers
+
+
+def connections(port: int) -> int:
+    """Connections that a server on this machine holds."""
+    table = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "01" for row in table)
+
+
+def test_viewers_go_on_at_the_other_server(behind_a_proxy, browser):
+    address, servers = behind_a_proxy
+
+    async def many():
+        async with AsyncExitStack() as stack:
+            viewers = [await stack.enter_async_context(Viewer(address)) for _ in range(12)]
+            answers = [await viewer.open("home") for viewer in viewers]
+            assert not any(answer.errors for answer in answers)
+            return [connections(port) for port in servers]
+
+    with ThreadPoolExecutor() as pool:  # the browser's driver has a loop in this thread
+        spread = pool.submit(lambda: asyncio.run(many())).result()
+    assert min(spread) >= 1, spread
+
+    page = browser.new_context(locale="de-DE").new_page()
+    page.set_default_timeout(120_000)
+    refused = []
+    page.on("console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None)
+    page.goto(f"{address}/next_token?lang=de")
+    settled(page)
+    before = bars(page)
+    field = page.locator(".st-key-next_token_prompt textarea")
+    field.fill(PROMPT)
+    field.press("Control+Enter")
+    before = changed(page, before)
+    page.locator(SLIDER).press("ArrowLeft")
+    before = changed(page, before)
+    page.wait_for_url(re.compile("next_token_temperature=0.9"))
+    settled(page)
+    theirs = max(servers, key=connections)
+    servers[theirs].kill()
+    servers[theirs].wait()
+    other = next(port for port in servers if port != theirs)
+    until = time.monotonic() + 120
+    while not connections(other) and time.monotonic() < until:
+        page.wait_for_timeout(200)
+    settled(page)
+    page.locator(SLIDER).press("ArrowLeft")
+    changed(page, before)
+    page.wait_for_url(re.compile("next_token_temperature=0.8"))
+    assert field.input_value() == PROMPT and page.locator("h1").inner_text() == "Nächstes Token"
+    assert not refused
+

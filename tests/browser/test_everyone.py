@@ -1,0 +1,40 @@
+"""For everybody: no serious barrier on any page in either theme (axe-core), and every chart can be taken along."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import bars, settled
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(file.stem for file in (ROOT / "pages").glob("*.py"))
+# Streamlit's navigation puts its sections' lists into one another; nothing here draws it.
+NOT_OURS = [["[data-testid=stSidebarNav]"]]
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}}
+
+pytestmark = pytest.mark.xdist_group("browser")  # one server for all
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_serious_barrier(visit, name):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = visit(f"{'' if name == 'home' else name}?lang=en", color_scheme="light", reduced_motion="reduce")
+    found = {}
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        settled(page)
+        page.wait_for_timeout(1000)  # charts and components come after the script's end
+        for rule in axe.run(page, context={"exclude": NOT_OURS}, options=RULES).response["violations"]:
+            if rule["impact"] in ("serious", "critical"):
+                found[theme, rule["id"]] = [(node["target"], node.get("failureSummary", "")) for node in rule["nodes"][:3]]
+    assert not found
+
+
+def test_a_chart_is_saved_as_a_picture(visit):
+    page = visit("next_token?lang=en")
+    bars(page)
+    page.locator(".st-key-next_token_bars").hover()
+    button = page.get_by_role("button", name="Download as PNG").first
+    with page.expect_download() as saved:
+        button.click()
+    assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
