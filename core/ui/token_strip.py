@@ -22,7 +22,7 @@ _CSS = """
   padding: 2px 6px; margin: 0; min-width: 1.2em; white-space: pre-wrap; overflow-wrap: anywhere; text-align: center;
   transition: background-color 120ms, opacity 120ms;
 }
-.strip small { display: block; font-size: 0.68rem; line-height: 1.1; opacity: 0.85; font-variant-numeric: tabular-nums; }
+.strip small { display: block; font-size: 0.68rem; line-height: 1.1; font-variant-numeric: tabular-nums; }
 .strip button { cursor: pointer; }
 .strip button:hover { border-color: var(--st-text-color); }
 .strip :focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
