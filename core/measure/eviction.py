@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.kv_cache import Cache
+from core.kv_cache import Cache, SharedPrefixCache
 from core.models.language_model import LanguageModel, as_batch
 
 ORDERS = ("random", "attention", "heads")
@@ -54,16 +54,18 @@ def kept_by_heads(ranks: Tensor, gone: int, n_layers: int, n_kv_heads: int) -> T
 
 @torch.inference_mode()
 def logits_after_eviction(lm: LanguageModel, token: int, cache: Cache, kept: Tensor) -> Tensor:
-    """Scores (V,) of what comes after `token`, which sees only the tokens of `cache` that are `kept` (L, Hkv, n), and itself.
+    """Scores (B, V) of what comes after `token`, which sees of the n tokens in `cache` only those `kept` (B, L, Hkv, n), and itself.
 
-    A head that dropped a token looks at it with weight 0, as if the cache did not hold it. The cache takes the token in.
+    A head that dropped a token looks at it with weight 0, as if the cache did not hold it. All B cases are read at once and
+    share the cache, which stays as it is.
     """
-    shared = lm.config.n_heads // lm.config.n_kv_heads
+    shared, cases = lm.config.n_heads // lm.config.n_kv_heads, len(kept)
 
     def tap(name: str, value: Tensor) -> Tensor:
         if not name.endswith("hook_attn_scores"):
             return value
-        mask = kept[int(name.split(".")[1])].repeat_interleave(shared, 0)[:, None]  # (H, 1, n)
+        mask = kept[:, int(name.split(".")[1])].repeat_interleave(shared, 1)[:, :, None]  # (B, H, 1, n)
         return torch.cat((value[..., :-1].masked_fill(~mask, -torch.inf), value[..., -1:]), -1)
 
-    return lm.forward(torch.tensor([[token]]), cache, tap=tap)[0, -1].float()
+    rows = SharedPrefixCache(cache, cases, capacity=1)
+    return lm.forward(torch.full((cases, 1), token), rows, tap=tap)[:, -1].float()

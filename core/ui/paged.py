@@ -127,13 +127,12 @@ def answers(lm, ids) -> dict[str, list[tuple[int, float]]]:
     def compute():
         reading, config, n = live.read(lm, ids), lm.config, len(ids) - 1
         answer = int(reading.logits.argmax())
-        found: dict[str, list[tuple[int, float]]] = {order: [] for order in ORDERS}
+        cache, found = live.beginning(reading, n), {}
         for order in ORDERS:
             ranks = ranks_of(lm, ids[:-1], order)
-            for share in SHARES:
-                kept = kept_by_heads(ranks, round(share / 100 * n), config.n_layers, config.n_kv_heads)
-                logits = logits_after_eviction(lm, ids[-1], live.beginning(reading, n, room=1), kept)
-                found[order].append((share, float(logits.softmax(-1)[answer])))
+            kept = [kept_by_heads(ranks, round(share / 100 * n), config.n_layers, config.n_kv_heads) for share in SHARES]
+            logits = logits_after_eviction(lm, ids[-1], cache, torch.stack(kept))
+            found[order] = list(zip(SHARES, logits.softmax(-1)[:, answer].tolist()))
         return found
 
     return _answers.get((lm.name, tuple(ids)), compute)

@@ -114,7 +114,11 @@ def test_a_head_that_dropped_tokens_is_a_cache_without_them(lm):
     for cache in (full, paged):
         lm.forward(ids[:, :59], cache)
     paged.drop((ranks[0] < 40).nonzero()[:, 0].tolist())
-    same(logits_after_eviction(lm, int(ids[0, 59]), full, kept), lm.forward(ids[:, 59:], paged)[0, -1])
+    every = torch.ones_like(kept)
+    found = logits_after_eviction(lm, int(ids[0, 59]), full, torch.stack((every, kept)))
+    same(found[1], lm.forward(ids[:, 59:], paged)[0, -1])
+    same(found[0], lm.logits(ids[0])[-1])
+    assert full.seen[0] == 59  # left as it was
 
 
 def test_heads_that_keep_everything_or_differ(lm):
@@ -123,7 +127,7 @@ def test_heads_that_keep_everything_or_differ(lm):
     def after(kept):
         cache = make_cache("full", config)
         lm.forward(ids[:, :49], cache)
-        return logits_after_eviction(lm, int(ids[0, 49]), cache, kept)
+        return logits_after_eviction(lm, int(ids[0, 49]), cache, kept[None])[0]
 
     every = torch.ones(config.n_layers, config.n_kv_heads, 49, dtype=torch.bool)
     same(after(every), lm.logits(ids[0])[-1])
