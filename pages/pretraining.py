@@ -8,7 +8,7 @@ from core.training.loop import learning_rate, make_optimizer
 from core.ui import controls, panels, pretraining
 from core.ui.frame import fragment, require, run_again
 
-REDRAW = 0.4  # seconds between two pictures
+REDRAW = {RUNNING: 0.4, WAITING: 1.5}  # seconds between two pictures
 PRESETS = {
     "default": {"source": "book", "size": "small", "rate": 0.003, "steps": 300},
     "book": {},
@@ -44,8 +44,8 @@ def experiment(words, source):
         panels.takeaway(page, f"takeaway_{pretraining.judgement(says)}", **says)
     else:
         panels.takeaway(page, "takeaway_none", **pretraining.before(words, wanted))
-    if run and run.status in (RUNNING, WAITING):
-        run_again(REDRAW)
+    if run and run.status in REDRAW:
+        run_again(REDRAW[run.status])
 
 
 above = st.container()
