@@ -60,6 +60,16 @@ def main() -> None:
     add.add_argument("--batch-rows", type=int, default=32)
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("rnn_vs_transformer", help="train a GRU and a Transformer of one size on the same text")
+    add.add_argument("--data", type=Path, required=True, help="what encode wrote")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, shapes, logs and evaluation")
+    add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
+    add.add_argument("--size", choices=("small", "tiny"), default="small", help="tiny: to try the recipe out")
+    add.add_argument("--steps", type=int, help="default: every row once")
+    add.add_argument("--batch-rows", type=int, default=64)
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
+    add.add_argument("--probes", type=int, help="most questions of each sort in the evaluation; default: all")
     add = commands.add_parser("grid", help="the runs behind the scaling laws, every size on every amount of text; resumable")
     add.add_argument("--corpus", type=Path, required=True, help="as above")
     add.add_argument("--data", type=Path, required=True, help="where the encoded text goes, or lies")
@@ -80,6 +90,7 @@ def main() -> None:
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
     does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
+    does |= {"rnn_vs_transformer": rnn_vs_transformer}
     does[args.command](args)
 
 
@@ -175,6 +186,17 @@ def moe(args) -> None:
     result = run(args.data, args.out, args.kinds, args.size, args.steps, recipe, args.device)
     for kind, found in result["networks"].items():
         print(kind, found["parameters"], found["active_parameters"], found["held_out_nats_per_token"])
+
+
+def rnn_vs_transformer(args) -> None:
+    from dataclasses import replace
+
+    from core.training.architectures import RECIPE, run
+
+    recipe = replace(RECIPE, batch_rows=args.batch_rows, seed=args.seed)
+    result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device, args.probes)
+    for name, found in result["networks"].items():
+        print(name, found["parameters"], found["held_out_nats_per_token"], found["names"])
 
 
 def grid(args) -> None:

@@ -49,9 +49,12 @@ def initialise(network: Decoder, seed: int) -> None:
 
 
 def train(
-    network: Decoder, rows, n_steps: int, recipe: Recipe, log: Path | None = None, evaluate: Callable[[nn.Module], dict] | None = None
-) -> list[dict]:
+    network: nn.Module, rows, n_steps: int, recipe: Recipe, log: Path | None = None, evaluate: Callable[[nn.Module], dict] | None = None,
+    initialise: Callable[[nn.Module, int], None] = initialise,
+) -> list[dict]:  # fmt: skip
     """Train `network` in place on `rows` (see batches.py); return the log, one dict every `log_every` steps.
+
+    `initialise(network, seed)` fills the weights.
 
     Under torchrun each process takes its share of every batch and gradients are averaged by PyTorch's
     DistributedDataParallel; process 0 writes `log` (CSV) and evaluates.

@@ -1,0 +1,104 @@
+"""A GRU and a Transformer of one size on the same text: `python -m core.training rnn_vs_transformer --data DATA --out OUT`.
+
+Same rows in the same order, same tokenizer, tokens seen and optimizer, parameters within 5 %. Minutes each on one GPU.
+"""
+
+import json
+import sys
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from core.checkpoints.folder import load_tokenizer
+from core.measure.gradient_reach import gradient_by_distance
+from core.models.config import DecoderConfig
+from core.models.decoder import Decoder
+from core.models.recurrent import RecurrentConfig, RecurrentLM
+from core.models.recurrent import initialise as initialise_recurrent
+from core.training import curriculum, evaluate
+from core.training.batches import plan_rows
+from core.training.loop import Recipe, initialise, train
+from core.training.recipes import DISTANCES, PASSES
+
+TRANSFORMER = DecoderConfig(n_layers=4, d_model=192, n_heads=3, n_kv_heads=3, d_ff=512, dropout=0.1)
+GRU = RecurrentConfig(dropout=0.1)
+# To try the recipe out.
+TINY = replace(TRANSFORMER, n_layers=2, d_model=32, n_heads=2, n_kv_heads=2, d_ff=64, head_dim=16), RecurrentConfig(1, 32, 64)
+RECIPE = Recipe(batch_rows=64, learning_rate=2e-3)
+REACH = 256  # tokens back that the gradient is followed
+
+
+def networks(size: str = "small", vocab_size: int = 16_384) -> dict[str, nn.Module]:
+    """The two untrained networks; ValueError where their parameters differ by more than 5 %."""
+    transformer, gru = (TRANSFORMER, GRU) if size == "small" else TINY
+    found = {"transformer": Decoder(replace(transformer, vocab_size=vocab_size)), "gru": RecurrentLM(replace(gru, vocab_size=vocab_size))}
+    n = {name: parameters(network) for name, network in found.items()}
+    if max(n.values()) > 1.05 * min(n.values()):
+        raise ValueError(f"parameters differ by more than 5 %: {n}")
+    return found
+
+
+def parameters(network: nn.Module) -> int:
+    """Trained numbers, tied ones once."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def run(
+    data: Path, tokenizer_folder: Path, out: Path, size: str = "small", n_steps: int | None = None, recipe: Recipe = RECIPE,
+    device: str | None = None, most_probes: int | None = None,
+) -> dict:  # fmt: skip
+    """Train both, save them (fp16), and evaluate them as saved; writes <name>.safetensors, .json, .csv and evaluation.json."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    tokenizer = load_tokenizer(tokenizer_folder)
+    out.mkdir(parents=True, exist_ok=True)
+    rows = plan_rows(data, PASSES, recipe.seed, device)
+    n_steps = n_steps or len(rows.starts) // recipe.batch_rows
+    result = {"command": "python -m core.training " + " ".join(sys.argv[1:]), "recipe": asdict(recipe), "steps": n_steps, "networks": {}}
+    for name, network in networks(size, tokenizer.n_vocab).items():
+        fill = initialise if name == "transformer" else initialise_recurrent
+        losses = partial(evaluate.held_out_losses, data=data, most_rows=16)
+        records = train(network.to(device), rows, n_steps, recipe, out / f"{name}.csv", losses, fill)
+        save(network, name, out)
+        result["networks"][name] = measured(network, tokenizer, data, most_probes) | {
+            "parameters": parameters(network), "tokens_seen": records[-1]["tokens"], "seconds": round(records[-1]["seconds"], 1),
+        }  # fmt: skip
+    (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    return result
+
+
+def save(network: nn.Module, name: str, out: Path) -> None:
+    """Weights in fp16, tied embeddings once, and the shape; the network goes on with the rounded weights."""
+    network.half().float()
+    state = {key: value.half().cpu().contiguous() for key, value in network.state_dict().items() if key != "unembed.weight"}
+    save_file(state, out / f"{name}.safetensors", metadata={"format": "pt"})
+    (out / f"{name}.json").write_text(json.dumps(asdict(network.config), indent=1) + "\n", "utf-8")
+
+
+def measured(network: nn.Module, tokenizer, data: Path, most_probes: int | None = None) -> dict:
+    """Held-out loss, names that return after some distance, and how far the last token's gradient reaches back."""
+    losses = evaluate.held_out_losses(network, data)
+    names = {
+        str(distance): evaluate.probe_scores(network, tokenizer, evaluate.thinned(curriculum.name_probes(distance), most_probes))["top1"]
+        for distance in DISTANCES
+    }
+    device = next(network.parameters()).device
+    ids = torch.cat(held_out_rows(data)).to(device)
+    with torch.backends.cudnn.flags(enabled=False):  # cuDNN gives a recurrent network no gradient outside of training
+        reach = gradient_by_distance(network, ids)
+    return {"held_out_nats_per_token": losses, "names": names, "gradient_by_distance": [float(f"{x:.4g}") for x in reach]}
+
+
+def held_out_rows(data: Path, most: int = 16) -> list[torch.Tensor]:
+    """Up to `most` rows (n, REACH + 1) of every held-out source."""
+    found = []
+    for file in sorted(data.glob("*.val.npy")):
+        ids = torch.from_numpy(np.load(file).astype(np.int64))
+        n = min(most, len(ids) // (REACH + 1))
+        if n:
+            found.append(ids[: n * (REACH + 1)].view(n, REACH + 1))
+    return found
