@@ -11,11 +11,11 @@ from core.rl.trend import trend
 from core.ui import controls, panels, reckoner
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
+from core.ui.learning_views import before_and_after, recorded
 from core.ui.live_slider import live_slider
 
 STAGES = ("base", "tuned", "ppo", "grpo", "hacked")
 REWARDS = ("rules", "equations")
-MEASURES = {"held_out_right": True, "thought": True, "reward": False, "kl": False, "clipped": True, "tokens": False}  # True: a share
 PRESETS = {
     "default": {"stage": "tuned", "reward": "rules", "size": 8, "measure": "held_out_right"},
     "first": {},
@@ -72,28 +72,8 @@ def experiment():
         if data["advantage"].abs().max() == 0:
             st.markdown(t("group.equal"))
         panels.download(page, "group", lambda: data)
-    recorded(reward)
+    recorded(page, reward)
     panels.takeaway(page, start=accuracy["tuned"]["right"], end=accuracy["grpo"]["mean"], **counted)
-
-
-def recorded(reward):
-    with panels.panel(page, "curves", "recorded"):
-        runs = reckoner.curves().query("reward_of == @reward")
-        if reward == "equations":
-            data = charts.hack_data(runs)
-            words = (("computed", t.plain("curves.paid")), ("reused", t.plain("curves.right")))
-            spec = charts.curve_chart(1.0, True, t.plain("curves.update"), t.plain("curves.share"), words, language=page.language)
-        else:
-            measure = controls.select(page, "measure", list(MEASURES), "held_out_right")
-            data, share = charts.curve_data(runs, measure), MEASURES[measure]
-            words = tuple((role, t.plain(f"curves.{method}")) for method, role in charts.METHOD_ROLES.items())
-            base = (round(accuracy["base"]["right"], 4), t.plain("curves.base")) if measure == "held_out_right" else (None, "")
-            most = 1.0 if share and measure != "clipped" else float(data["high"].max()) * 1.1
-            labels = (t.plain("curves.update"), t.plain(f"measure.options.{measure}"))
-            spec = charts.curve_chart(round(most, 3), share, *labels, words, *base, language=page.language)
-        draw(page, f"curves_{reward}", spec, data, t.plain("curves.alt", n=int(data["update"].max())))
-        st.markdown(t(f"curves.{reward}", **reckoner.results()))
-        panels.download(page, "curves", lambda: runs)
 
 
 @fragment
@@ -102,24 +82,27 @@ def live():
         run = reckoner.live_run(page)
         if run:
             run.step()
-        if run and run.running:
-            st.button(t("live.stop"), key=page.key("stop"), icon=":material/stop:", type="primary", on_click=run.stop)
-        else:
-            start = {"on_click": reckoner.start_run, "icon": ":material/play_arrow:", "type": "primary"}
+        running = bool(run and run.running)
+        with st.container(horizontal=True):
+            start = {"on_click": reckoner.start_run, "icon": ":material/play_arrow:", "type": "primary", "disabled": running}
             st.button(t("live.start"), key=page.key("start"), args=(page, state.get(page.key("reward"), "rules")), **start)
+            st.button(
+                t("live.stop"), key=page.key("stop"), icon=":material/stop:", on_click=reckoner.stop_run, args=(page,), disabled=not running
+            )
         if run:
-            data = charts.run_data([update.reward for update in run.updates])
             most = reckoner.MOST_PAID[run.reward]
-            spec = charts.run_chart(reckoner.LIVE.updates, most, **t.words("live", "update", "reward", "smooth"), language=page.language)
-            draw(page, "live", spec, data, t.plain("live.alt", n=len(data), reward=float(data["smooth"].iloc[-1])))
+            data = charts.run_data(run.updates, most)
+            words = t.words("live", "update", "right", "thought") | {"reward": t.plain("live.reward", most=most)}
+            spec = charts.run_chart(reckoner.LIVE.updates, **words, language=page.language)
+            draw(page, "live", spec, data, t.plain("live.alt", n=len(run.updates), reward=run.updates[-1].reward))
             last = run.updates[-1]
             numbers = {"live_right": last.right, "live_thought": last.thought, "live_kl": last.kl}
             panels.metrics(page, numbers, {"live_right": ".0%", "live_thought": ".0%", "live_kl": ".3f"})
-            found = trend(data["reward"].tolist())
+            found = trend([update.reward for update in run.updates])
             if found:
                 st.markdown(t("live.rises" if found.clear else "live.noise", first=found.first, last=found.last, half=found.half))
             panels.download(page, "live", lambda: data)
-            if run.running:
+            if running:
                 run_again()
 
 
@@ -143,6 +126,7 @@ with above:
     guess()
 experiment()
 live()
+before_and_after(page)
 memory()
 for name in ("myth", "judge"):
     panels.myth_fact(page, name)

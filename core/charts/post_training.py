@@ -11,6 +11,7 @@ from core.charts.theme import finish, in_role, role_color, spec
 ROW = 46  # pixels an answer
 REACH = 3.0  # where the axis of advantages ends; with 16 answers none is larger than 3.75
 METHOD_ROLES = {"grpo": "computed", "ppo": "reused"}
+RUN_ROLES = {"reward": "computed", "right": "reused", "thought": "paged"}
 PART_ROLES = {"weights": "reused", "gradients": "dropped", "optimizer": "computed"}
 
 
@@ -115,36 +116,29 @@ def hack_data(run: pd.DataFrame) -> pd.DataFrame:
     return both.assign(low=both["mean"], high=both["mean"])
 
 
-def run_data(rewards: Sequence[float], window: int = 8) -> pd.DataFrame:
-    """A live run: the reward of every update and its mean over the last `window`."""
-    rewards = pd.Series(rewards, dtype=np.float32)
-    return pd.DataFrame(
-        {"update": np.arange(1, len(rewards) + 1), "reward": rewards, "smooth": rewards.rolling(window, min_periods=1).mean()}
-    )
+def run_data(updates: Sequence, most: float, window: int = 8) -> pd.DataFrame:
+    """A live run (`core.rl.learning.Update`s): reward as a share of `most`, right answers, answers with steps; three rows an update.
+
+    `value` is the update's own, `smooth` the mean of the last `window`.
+    """
+    frames = []
+    for name, role in RUN_ROLES.items():
+        values = pd.Series([getattr(update, name) / (most if name == "reward" else 1) for update in updates], dtype=np.float32)
+        smooth = values.rolling(window, min_periods=1).mean()
+        frames.append(pd.DataFrame({"update": np.arange(1, len(values) + 1), "role": role, "value": values, "smooth": smooth}))
+    return pd.concat(frames, ignore_index=True)
 
 
 @spec
-def run_chart(updates: int, most: float, update: str, reward: str, smooth: str, language: str = "en"):
-    """The rewards of a live run as they come in; the axes are as long as the run will be."""
+def run_chart(updates: int, update: str, reward: str, right: str, thought: str, language: str = "en"):
+    """A live run as it comes in: dots for each update, lines for their running means; the axes are as long as the run will be."""
     x = alt.X("update:Q", axis=alt.Axis(title=update, tickCount=6), scale=alt.Scale(domain=[0, updates], nice=False))
-    scale = alt.Scale(domain=[0, most], nice=False, clamp=True)
-    y = alt.Axis(title=None, tickCount=5)
-    color = role_color(labels={"dropped": reward, "computed": smooth})
-    tooltip = [
-        alt.Tooltip("update:Q", title=update),
-        alt.Tooltip("reward:Q", title=reward, format=".2f"),
-        alt.Tooltip("smooth:Q", title=smooth, format=".2f"),
-    ]
-    base = alt.Chart().encode(x=x, tooltip=tooltip)
-    dots = (
-        base.transform_calculate(role="'dropped'")
-        .mark_circle(size=50, opacity=0.9)
-        .encode(y=alt.Y("reward:Q", scale=scale, axis=y), color=color)
-    )
-    line = (
-        base.transform_calculate(role="'computed'").mark_line(strokeWidth=3).encode(y=alt.Y("smooth:Q", scale=scale, axis=y), color=color)
-    )
-    return finish(alt.layer(dots, line), language, height=260)
+    y = {"scale": alt.Scale(domain=[0, 1], nice=False, clamp=True), "axis": alt.Axis(title=None, tickCount=5, format=".0%")}
+    color = role_color(labels={RUN_ROLES["reward"]: reward, RUN_ROLES["right"]: right, RUN_ROLES["thought"]: thought}, columns=1)
+    tooltip = [alt.Tooltip("update:Q", title=update), alt.Tooltip("value:Q", format=".0%"), alt.Tooltip("smooth:Q", format=".0%")]
+    base = alt.Chart().encode(x=x, color=color, tooltip=tooltip)
+    dots = base.mark_circle(size=36, opacity=0.45).encode(y=alt.Y("value:Q", **y))
+    return finish(alt.layer(dots, base.mark_line(strokeWidth=3).encode(y=alt.Y("smooth:Q", **y))), language, height=360)
 
 
 def memory_data(parts: Sequence, methods: Mapping[str, str], models: Mapping[str, str]) -> pd.DataFrame:

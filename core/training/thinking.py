@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from core.models.decoder import Decoder
-from core.rl.family import load_family
+from core.rl.answers import read
+from core.rl.family import Family, load_family
 from core.rl.judge import Judge
+from core.rl.learning import roll_out
 from core.rl.problems import Problem, any_question, draw_problem
+from core.rl.rewards import rules
 from core.rl.thinking import BEGINNINGS, Tried, revise, try_often
 from core.rl.voting import any_right, best_scored, interval, vote, vote_accuracy
 
@@ -32,7 +36,22 @@ def measure(folder: Path, n_problems: int = PROBLEMS, sizes: tuple[int, ...] = S
         rows += [{"stage": stage, "way": "steps"} | row for row in revised(network, family.judge, problems, questions, max(sizes), sizes)]
     result = {"command": "python -m core.training post_training --out OUT", "problems": n_problems, "temperature": 1.0, "rows": rows}
     (folder / "thinking.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    return {"thinking": len(rows)}
+    samples = {"command": result["command"], "answers": side_by_side(family)}
+    (folder / "samples.json").write_text(json.dumps(samples, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return {"thinking": len(rows), "samples": len(samples["answers"])}
+
+
+def side_by_side(family: Family, n: int = 5, seed: int = 4) -> list[dict]:
+    """The first answer of every stage to n held-out questions, and how many of 64 answers are right."""
+    problems, questions = held_out_questions(n, seed)
+    found = []
+    for i, (problem, question) in enumerate(zip(problems, questions)):
+        for stage, network in family.networks.items():
+            rollout = roll_out(network, [problem], [question], 64, rules, torch.Generator().manual_seed(100 * seed + i))
+            right = [read(text, problem).right for text in rollout.texts]
+            first = {"answer": rollout.texts[0], "right": right[0], "right_of_64": sum(right)}
+            found.append({"question": question, "solution": problem.answer, "stage": stage} | first)
+    return found
 
 
 def held_out_questions(n: int, seed: int = 11) -> tuple[list[Problem], list[str]]:

@@ -25,7 +25,7 @@ RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
 LIVE = Recipe(updates=60, questions=8, group=8, steps=2, learning_rate=8e-4)
 MOST_PAID = {"rules": 2.0, "equations": 8.0}  # where the axis of rewards ends
 MOST, ROUNDS = 64, 8  # answers to one problem, revisions of one
-_groups, _tried = Kept(most=64), Kept(most=64)
+_groups, _tried, _odds = Kept(most=64), Kept(most=64), Kept(most=64)
 
 
 def draw_again(page) -> None:
@@ -103,6 +103,13 @@ def live_run(page) -> LiveRun | None:
     return st.session_state.get(page.key("run"))
 
 
+def stop_run(page) -> None:
+    """End the run of this session; what it recorded stays."""
+    run = live_run(page)
+    if run:
+        run.stop()
+
+
 def start_run(page, reward: str) -> None:
     """Begin anew, each time with other problems."""
     n = st.session_state[page.key("runs")] = st.session_state.get(page.key("runs"), 0) + 1
@@ -123,14 +130,28 @@ def revisions(stage: str, problem: Problem, question: str, temperature: float, s
     return _tried.get(key, lambda: revise(models.networks[stage], models.judge, [problem], [question], ROUNDS, temperature, seed))
 
 
-def odds(found: Tried, solution: int, sizes: Sequence[int]) -> dict[str, list[float | None]]:
+def odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
     """Probability of a right result with n of the answers: by vote, with a verifier, and of an idealised vote (odd n)."""
+    return _odds.get((found.values.tobytes(), solution, sizes), lambda: _measured_odds(found, solution, sizes))
+
+
+def _measured_odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
     share = float(found.right.mean())
     return {
         "vote": [vote_accuracy(found.values, np.array([solution]), n, draws=200) for n in sizes],
         "verifier": [any_right(found.right, n) for n in sizes],
         "ideal": [majority_probability(share, max(n - 1, 1)) for n in sizes],
     }
+
+
+@cache
+def samples() -> pd.DataFrame:
+    """Recorded answers: one row a question, a column a stage; ✓ and ✗ say whether they are right."""
+    found = pd.DataFrame(json.loads((RUNS / "post_training_samples.json").read_text("utf-8"))["answers"])
+    mark = np.where(found["right"], "✓ ", "✗ ")
+    found["shown"] = mark + found["answer"].map(short) + found["right_of_64"].map(" ({}/64)".format)
+    table = found.pivot_table(index=["question"], columns="stage", values="shown", aggfunc="first", sort=False)
+    return table.reset_index()
 
 
 @cache

@@ -26,6 +26,12 @@ def test_group_curves_and_memory_stand_there(open_page, lang):
     assert by_method.max() == pytest.approx(7 * (16 + 16 + 2 + 2)) and by_method.min() == pytest.approx(7 * 16)  # 7e9 parameters
 
 
+def test_the_same_questions_stand_side_by_side(open_page):
+    table = open_page("post_training").dataframe[0].value
+    assert list(table.columns) == ["question", "base", "tuned", "ppo", "grpo", "hacked"] and len(table) == 5
+    assert (table["grpo"].str.startswith("✓")).sum() > (table["base"].str.startswith("✓")).sum()
+
+
 def test_one_update_makes_the_better_answers_likelier(open_page):
     group = chart_data(open_page("post_training", size="16"), GROUP)
     up, down = group.query("advantage > 0.1"), group.query("advantage < -0.1")
@@ -100,9 +106,10 @@ def test_a_live_run_goes_on_until_it_is_done_or_stopped(open_page, monkeypatch):
     assert not at.exception and not at.error
     run = at.session_state["post_training_run"]
     assert len(run.updates) == 22 and not run.running
-    assert "The first ten updates" in words(at) and "post_training_start" in [button.key for button in at.button]
+    assert "The first ten updates" in words(at) and at.button(key="post_training_stop").disabled
     data = chart_data(at, 2)
-    assert len(data) == 22 and (data["reward"] <= 2).all()
+    assert len(data) == 3 * 22 and data["value"].between(0, 1).all()
+    assert data.query("role == 'computed'")["value"].tolist() == pytest.approx([update.reward / 2 for update in run.updates])
 
 
 def test_a_stopped_run_lets_its_model_go():
