@@ -115,6 +115,7 @@ def spent(stage):
             "one": float(at["vote", "steps", 1]),
             "direct": float(at["vote", "direct", 1]),
         }
+        values |= reckoner.vote_interval(stage)
         draw(page, "spent", spec, data, t.plain("spent.alt", **values))
         st.markdown(t("spent.result", **values))
         panels.download(page, "spent", lambda: data)

@@ -80,7 +80,7 @@ def curve_chart(most: float, share: bool, update: str, measure: str, words: tupl
                 base_words: str = "", language: str = "en"):  # fmt: skip
     """Lines over the updates with the span of the seeds behind; `base` is where the base model stood (a dashed line)."""
     x = alt.X("update:Q", axis=alt.Axis(title=update, tickCount=6), scale=alt.Scale(nice=False, zero=True))
-    axis = alt.Axis(title=measure, format=".0%" if share else ".2~f", tickCount=5)
+    axis = alt.Axis(title=measure or None, format=".0%" if share else ".2~f", tickCount=5)
     scale = alt.Scale(domain=[0, most], nice=False)
     color = role_color(labels=dict(words))
     chart = alt.Chart()
@@ -155,7 +155,7 @@ def memory_data(parts: Sequence, methods: Mapping[str, str], models: Mapping[str
 @spec
 def memory_chart(rows: int, size: str, model: str, words: tuple[tuple[str, str], ...], language: str = "en"):
     """What each method holds, one bar a method, its parts one after another."""
-    color = role_color(labels={PART_ROLES[part]: word for part, word in words})
+    color = role_color(labels={PART_ROLES[part]: word for part, word in words}, columns=1)
     tooltip = [alt.Tooltip("method:N"), alt.Tooltip("model:N", title=model), alt.Tooltip("GB:Q", format=",.1f")]
     y = alt.Y("method:N", sort=None, title=None, axis=alt.Axis(labelFontSize=14, labelLimit=150, labelOverlap=False))
     bars = alt.Chart().mark_bar(size=26, stroke="white", strokeWidth=1.5)
@@ -171,4 +171,4 @@ def memory_chart(rows: int, size: str, model: str, words: tuple[tuple[str, str],
     total = summed.mark_text(align="left", dx=8, fontSize=14, fill="currentColor")
     total = total.encode(x="total:Q", y=y, text=alt.Text("total:Q", format=",.0f"))
     room = summed.transform_calculate(end="datum.total * 1.15").mark_point(opacity=0).encode(x="end:Q", y=y)  # for the numbers
-    return finish(alt.layer(bars, total, room), language, height=44 * rows + 80)
+    return finish(alt.layer(bars, total, room), language, height=44 * rows + 130)

@@ -13,12 +13,18 @@ MOST_BARS = 8
 
 
 def vote_data(values: Sequence[int], solution: int, none: int, others: str, without: str) -> pd.DataFrame:
-    """Votes for each number, most first; `none` marks answers without the form. Beyond MOST_BARS they are counted together."""
+    """Votes for each number, most first; `none` marks answers without the form.
+
+    Beyond MOST_BARS they are counted together, but the right number keeps its own bar.
+    """
     counts = pd.Series(values).value_counts(sort=True)
     counts = counts.reindex(sorted(counts.index, key=lambda value: (-counts[value], list(values).index(value))))
     rows = [(without if value == none else str(value), int(n), value == solution) for value, n in counts.items()]
     if len(rows) > MOST_BARS:
         kept, rest = rows[: MOST_BARS - 1], rows[MOST_BARS - 1 :]
+        right = [row for row in rest if row[2]]
+        if right:
+            kept, rest = [*kept[:-1], *right], [kept[-1], *(row for row in rest if not row[2])]
         rows = [*kept, (others, sum(n for _, n, _ in rest), False)]
     data = pd.DataFrame(rows, columns=["answer", "votes", "right"])
     return data.assign(role=np.where(data["right"], "computed", "dropped"), row=np.arange(len(data)))
@@ -27,9 +33,7 @@ def vote_data(values: Sequence[int], solution: int, none: int, others: str, with
 @spec
 def vote_chart(most: int, answer: str, votes: str, right: str, wrong: str, language: str = "en"):
     """A bar a number; the right one is hot. The axis ends at all votes."""
-    y = alt.Y(
-        "answer:N", sort=None, title=answer, axis=alt.Axis(labelFontSize=15, labelOverlap=False, labelLimit=140)
-    )
+    y = alt.Y("answer:N", sort=None, title=answer, axis=alt.Axis(labelFontSize=15, labelOverlap=False, labelLimit=140))
     x = alt.X("votes:Q", scale=alt.Scale(domain=[0, most * 1.06], nice=False), axis=alt.Axis(title=votes, tickMinStep=1, tickCount=8))
     color = role_color(labels={"computed": right, "dropped": wrong})
     base = alt.Chart().encode(y=y, tooltip=[alt.Tooltip("answer:N", title=answer), alt.Tooltip("votes:Q", title=votes)])

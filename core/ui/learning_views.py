@@ -37,7 +37,7 @@ def methods(page, runs):
     words = tuple((role, t.plain(f"curves.{method}")) for method, role in charts.METHOD_ROLES.items())
     base = (round(reckoner.results()["base"], 4), t.plain("curves.base")) if measure == "held_out_right" else (None, "")
     most = 1.0 if share and measure != "clipped" else float(data["high"].max()) * 1.1
-    labels = (t.plain("curves.update"), t.plain(f"measure.options.{measure}"))
+    labels = (t.plain("curves.update"), "")  # what is measured stands in the choice above
     return charts.curve_chart(round(most, 3), share, *labels, words, *base, language=page.language), data
 
 

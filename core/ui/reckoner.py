@@ -144,6 +144,13 @@ def _measured_odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[
     }
 
 
+def vote_interval(stage: str) -> dict[str, float]:
+    """95 % interval of the recorded vote with written steps."""
+    rows, _ = thinking()
+    found = rows.query("stage == @stage and way == 'steps' and method == 'vote_interval'").iloc[0]
+    return {"low": float(found["low"]), "high": float(found["high"])}
+
+
 @cache
 def samples() -> pd.DataFrame:
     """Recorded answers: one row a question, a column a stage; ✓ and ✗ say whether they are right."""
@@ -176,6 +183,10 @@ def results() -> dict[str, float]:
     accuracy, careless = evaluation()["accuracy"], curves().query("reward_of == 'equations'")
     spans = {f"{method}_{end}": accuracy[method][end] for method in ("ppo", "grpo") for end in ("mean", "low", "high")}
     stages = {stage: accuracy[stage]["right"] for stage in ("base", "tuned", "hacked")}
-    paid = {"paid_before": float(careless["reward"].iloc[0]), "paid_after": float(careless["reward"].iloc[-1])}
+    paid = {
+        "paid_before": float(careless["reward"].iloc[0]),
+        "paid_after": float(careless["reward"].iloc[-1]),
+        "hack_best": float(careless["right"].max()),
+    }
     mixed = {f"{stage}_mixed": accuracy[name]["right_mixed"] for stage, name in (("tuned", "tuned"), ("grpo", "grpo_0"))}
     return spans | stages | paid | mixed | {"seeds": accuracy["grpo"]["seeds"]}

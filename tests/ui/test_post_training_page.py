@@ -61,7 +61,7 @@ def test_presets_show_what_they_promise(open_page):
     careless = shown("careless")
     assert careless.query("reward == reward.max()")["advantage"].min() > 0
     assert not shown("cheat")["right"].any()
-    assert {"computed", "reused"} == set(chart_data(at, CURVES)["role"]) and "The measured reward climbs" in words(at)
+    assert {"computed", "reused"} == set(chart_data(at, CURVES)["role"]) and "the measured reward climbs" in words(at)
 
 
 @pytest.mark.parametrize("typed", ["Tell me a joke", "17 + 4", "4 / 2", "😀", "<b>**x**</b>", "5" * 3000])

@@ -228,3 +228,15 @@ def test_a_rise_is_told_from_noise():
     assert (
         trend(list(rng.normal(size=30) + np.arange(30))).clear and not trend(list(rng.normal(size=20))).clear and trend([1.0] * 5) is None
     )
+
+
+# --- charts ---
+
+
+def test_the_right_number_keeps_its_bar_among_many():
+    from core.charts.test_time import MOST_BARS, vote_data
+
+    values = [n for n in range(20, 40) for _ in range(2)] + [19, voting.NONE]
+    data = vote_data(values, 19, voting.NONE, "others", "none")
+    assert len(data) == MOST_BARS and data["votes"].sum() == len(values)
+    assert data.query("right")["answer"].tolist() == ["19"] and data["answer"].iloc[-1] == "others"
