@@ -178,4 +178,7 @@ PROBES = (
     choose("in_context_learning", "joiner", "shots", "comma", "full stop", "new line"),
     choose("in_context_learning", "off", "ablation", "1", "2", "8", "4"),
     write("in_context_learning", "shots", "examples"),
+    follow("speculative_decoding", "draft_length", "rounds", "ArrowRight"),
+    choose("speculative_decoding", "draft", "rounds", "First half", "Small model"),
+    slide("speculative_decoding", "acceptance", "formula"),
 )  # fmt: skip

@@ -31,7 +31,7 @@ def split_chart(rows: int, kept: str, corrected: str, surplus: str, drawn: str, 
     tooltip = [alt.Tooltip("token:N", title=token), *(alt.Tooltip(f"{c}:Q", title=w, format=".2%") for c, w in words.items())]
     labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14, labelOverlap=False)
     base = alt.Chart().encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
-    color = role_color(labels={"reused": kept, "computed": corrected, "dropped": surplus})
+    color = role_color(labels={"reused": kept, "computed": corrected, "dropped": surplus}, columns=1)
 
     def bar(role: str, start: str, end: str, size: int, **style):
         data = base.transform_calculate(role=f"'{role}'", start=start, end=end)
@@ -44,7 +44,7 @@ def split_chart(rows: int, kept: str, corrected: str, surplus: str, drawn: str, 
         bar("computed", "datum.kept", "datum.p", 19),
         dots.encode(x=alt.X("drawn:Q", scale=scale, axis=axis)),
     ]
-    return finish(alt.layer(*layers), language, height=30 * rows + 20)
+    return finish(alt.layer(*layers), language, height=30 * rows + 60)
 
 
 def gain_data(gains: Sequence[Gain]) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def gain_chart(most: int, y_max: float, measured: str, theorem: str, with_check:
 
     bars = base.transform_calculate(role="'computed'").mark_bar(size=26, cornerRadiusEnd=3, clip=True)
     values = base.mark_text(dy=-8, fontSize=13, fill="currentColor").encode(y=height("measured"), text=alt.Text("measured:Q", format=".2f"))
-    layers = [bars.encode(y=height("measured"), color=color), values]
+    layers = [bars.encode(y=height("measured"), y2=alt.datum(0), color=color), values]
     for role, column in (("reused", "theorem"), ("paged", "with_check")):
         line = base.transform_calculate(role=f"'{role}'")
         layers.append(line.mark_line(strokeWidth=2.5, point=True, clip=True).encode(y=height(column), color=color))

@@ -131,6 +131,7 @@ def _round(drafted: Tensor, accepted: int, token: int | None, p: Tensor, q: Tens
     proposed = drafted.tolist()
     if stop in proposed[:accepted]:
         accepted, token = proposed.index(stop) + 1, None
+        proposed, drafted, q = proposed[:accepted], drafted[:accepted], q[:accepted]
     p = p[: len(proposed)]  # (G, V)
     ratio = p.gather(-1, drafted[:, None]) / q.gather(-1, drafted[:, None])  # (G, 1)
     passes, overlap = ratio.clamp(max=1.0)[:, 0], torch.minimum(p, q).sum(-1)

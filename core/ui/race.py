@@ -64,6 +64,14 @@ class Lanes:
         return pd.DataFrame(rows, columns=["lane", "role", "seconds", "tokens"])
 
 
+def start_button(page, name: str, icon: str) -> bool:
+    """A button (text `<name>.start`); True once after a click, also where the click's own run was restarted before it came here."""
+    pressed = page.key(f"{name}_pressed")
+    key, click = page.key(f"{name}_start"), {"on_click": st.session_state.update, "args": ({pressed: True},)}
+    st.button(page.t(f"{name}.start"), icon=icon, type="primary", key=key, **click)
+    return st.session_state.pop(pressed, False)
+
+
 def race(page, question, n: int, start: bool, writer: Callable[[str], Iterator], kinds: tuple[str, str] = CACHE) -> None:
     """Both lanes, drawn while they write; `start` lets them run, and another `question` clears them.
 

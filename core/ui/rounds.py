@@ -19,10 +19,10 @@ ol { list-style: none; margin: 0; padding: 0; }
 li { display: grid; grid-template-columns: 2.2em 1fr; align-items: center; padding: 4px 0; border-top: 1px solid var(--line); }
 li > small { opacity: 0.75; font-variant-numeric: tabular-nums; }
 .cells { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
-.cells > span { border: 1px solid transparent; border-radius: 6px; padding: 2px 7px; min-width: 1.2em; text-align: center;
+.cells > span { border: 1px solid transparent; border-radius: 6px; padding: 3px 7px; min-width: 1.2em; text-align: center; line-height: 1.2;
   white-space: pre-wrap; overflow-wrap: anywhere; background: color-mix(in srgb, var(--kind) 30%, var(--st-background-color));
   border-left: 4px solid var(--kind); transition: background-color 120ms; }
-.cells small { display: inline-block; width: 100%; font-size: 0.68rem; line-height: 1.1; opacity: 0.85;
+.cells small { display: inline-block; width: 100%; font-size: 0.68rem; line-height: 1; opacity: 0.85;
   font-variant-numeric: tabular-nums; }
 .cells .rejected { text-decoration: line-through; text-decoration-thickness: 1px; }
 .cells .unread { background: transparent; border: 1px dashed var(--kind); opacity: 0.72; text-decoration: line-through; }

@@ -1,7 +1,7 @@
 """Speculative decoding for the page: which drafts there are, runs kept for everybody, measuring while the viewer watches."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +13,10 @@ from core.decoding import Round, Step, distribution, first_layers, generate, spe
 from core.measure.speculation import Gain, chi_square, draw_first, gain
 from core.ui import live
 from core.ui.kept import Kept
+from core.ui.strategies import OnStep
 
 PARTS = {"quarter": 4, "half": 2}  # the share of the layers that a shallow draft runs is one in so many
+NEVER = -1  # no token has this id
 _runs, _plain, _splits = Kept(96), Kept(48), Kept(48)
 
 
@@ -47,26 +49,44 @@ def draft_share(lm, name: str) -> float:
     return parameters(draft_model(lm, name).config) / parameters(lm.config)
 
 
-def spoken(lm, draft: str, ids, draft_length: int, temperature: float, seed: int, n: int) -> tuple[Round, ...]:
-    """The rounds that write `n` tokens behind `ids`; the same question is answered from memory."""
-    key = (lm.name, draft, tuple(ids), draft_length, temperature, seed, n)
-    return _runs.get(key, lambda: tuple(rounds(lm, draft, ids, draft_length, temperature, seed, n)))
+def spoken(
+    lm, draft: str, ids, draft_length: int, temperature: float, seed: int, n: int, on_step: OnStep | None = None
+) -> tuple[Round, ...]:  # fmt: skip
+    """The rounds that write `n` tokens behind `ids`; the same question is answered from memory. `on_step` hears of all tokens so far."""
+
+    def compute():
+        found, tokens = [], []
+        for done in rounds(lm, draft, ids, draft_length, temperature, seed, n):
+            found.append(done)
+            tokens += done.tokens
+            if on_step:
+                on_step(tokens)
+        return tuple(found)
+
+    return _runs.get((lm.name, draft, tuple(ids), draft_length, temperature, seed, n), compute)
 
 
-def rounds(lm, draft: str, ids, draft_length: int, temperature: float, seed: int, n: int) -> Iterator[Round]:
-    """The same, computed now, the reading of the text before it not counted."""
+def rounds(lm, draft: str, ids, draft_length: int, temperature: float, seed: int, n: int, stop: int | None = None) -> Iterator[Round]:
+    """The same, computed now, the reading of the text before it not counted. `stop`: the token that ends it."""
     small = draft_model(lm, draft)
     caches = tuple(live.beginning(live.read(m, ids), len(ids) - 1, room=n + draft_length + 1) for m in (lm, small))
-    return speculate(lm, small, ids, n, draft_length, temperature=temperature, seed=seed, caches=caches)
+    return speculate(lm, small, ids, n, draft_length, temperature=temperature, seed=seed, caches=caches, stop=stop)
 
 
-def plain(lm, ids, temperature: float, seed: int, n: int) -> Iterator[Step]:
+def plain(lm, ids, temperature: float, seed: int, n: int, stop: int | None = None) -> Iterator[Step]:
     """Plain writing of `n` tokens, the reading of the text before it not counted; a step's time takes in the choice, as a round's does."""
     cache = live.beginning(live.read(lm, ids), len(ids) - 1, room=n + 1)
     start = time.perf_counter()
-    for step in generate(lm, ids, n, temperature=temperature, seed=seed, cache=cache):
+    for step in generate(lm, ids, n, temperature=temperature, seed=seed, cache=cache, stop=stop):
         yield replace(step, seconds=time.perf_counter() - start)
         start = time.perf_counter()
+
+
+def writer(lm, ids, n: int, draft: str, draft_length: int, temperature: float, seed: int) -> Callable[[str], Iterator]:
+    """What the lanes of the race write: "plain" or "rounds"."""
+    return lambda kind: (
+        plain(lm, ids, temperature, seed, n) if kind == "plain" else rounds(lm, draft, ids, draft_length, temperature, seed, n)
+    )
 
 
 def plain_tokens(lm, ids, n: int) -> tuple[int, ...]:
@@ -105,8 +125,8 @@ def disputed(ids, found: tuple[Round, ...]) -> list[int]:
 def gains(lm, draft: str, ids, temperature: float, seed: int, n: int, most: int) -> Iterator[Gain]:
     """Every draft length up to `most`, timed here: plain writing just before each, so that both meet the same machine."""
     for draft_length in range(1, most + 1):
-        steps = list(plain(lm, ids, temperature, seed, n))
-        yield gain(draft_length, list(rounds(lm, draft, ids, draft_length, temperature, seed, n)), steps)
+        steps = list(plain(lm, ids, temperature, seed, n, NEVER))  # no end of text: all are timed on as many tokens
+        yield gain(draft_length, list(rounds(lm, draft, ids, draft_length, temperature, seed, n, NEVER)), steps)
 
 
 def events(lm, found: tuple[Round, ...]) -> pd.DataFrame:

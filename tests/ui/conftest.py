@@ -41,3 +41,16 @@ def chart_data(at, place: int = 0):
 
     proto = at.get("vega_lite_chart")[place].proto
     return pa.ipc.open_stream(proto.data.data or proto.datasets[0].data.data).read_all().to_pandas()
+
+
+def component_data(at, name: str) -> dict:
+    """What the first component of that name on the page was given: component_data(at, "glassbox_step_table")."""
+    import json
+
+    waiting = [at.main]
+    while waiting:
+        element = waiting.pop()
+        waiting += getattr(element, "children", {}).values()
+        if getattr(element, "type", "") == "bidi_component" and element.proto.component_name == name:
+            return json.loads(element.proto.json)
+    raise AssertionError(f"no {name} on the page")

@@ -1,20 +1,13 @@
 """The KV cache lab: its step table shows what ran, and follows the controls."""
 
-import json
-
 from core.measure.segments import Segment
 from core.ui.step_table import StepRow, step_data
+from tests.ui.conftest import component_data
 
 
 def step_table(at) -> dict:
     """What the step table was given."""
-    waiting = [at.main]
-    while waiting:
-        element = waiting.pop()
-        waiting += getattr(element, "children", {}).values()
-        if getattr(element, "type", "") == "bidi_component" and element.proto.component_name == "glassbox_step_table":
-            return json.loads(element.proto.json)
-    raise AssertionError("no step table on the page")
+    return component_data(at, "glassbox_step_table")
 
 
 def test_the_table_has_a_row_a_step_and_follows_strategy_and_step(open_page):

@@ -18,6 +18,7 @@ LABS = {
     "attention": "head token key off stage hide_first chance",
     "context_window": "window answer",
     "positions": "head token shift gap rotation seed factor method scheme",
+    "speculative_decoding": "draft draft_length temperature seed acceptance cost check block",
     "kv_cache": "strategy budget layer step race_tokens chosen new_tokens temperature seed drop_share context_power sequences",
     "quantization": "format granularity group_size part layer measured compare",
 }
