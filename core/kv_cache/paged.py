@@ -15,11 +15,11 @@ class PoolMemory:
         self.keys: list[Tensor | None] = [None] * config.n_layers
         self.values: list[Tensor | None] = [None] * config.n_layers
 
-    def strips(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """A layer's memory, for keys such as `like` (B, H, T, D)."""
+    def strips(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """A layer's memory, for keys such as `k` and values such as `v`, (B, H, T, D) each."""
         if self.keys[layer] is None:
-            B, H, _, D = like.shape
-            self.keys[layer], self.values[layer] = (like.new_empty(B, H, self.pool.n_blocks * self.pool.block_size, D) for _ in "kv")
+            slots = self.pool.n_blocks * self.pool.block_size
+            self.keys[layer], self.values[layer] = (x.new_empty(*x.shape[:2], slots, x.shape[3]) for x in (k, v))
         return self.keys[layer], self.values[layer]
 
     @torch.inference_mode()
@@ -56,7 +56,7 @@ class PagedCache(Cache):
             for source, target, n in self.blocks_held.extend(start, n_new):
                 self.memory.move([(source * size + i, target * size + i) for i in range(n)])
                 self.copied += 1
-        keys, values = self.memory.strips(layer, k)
+        keys, values = self.memory.strips(layer, k, v)
         index = self._pool_index()[-n_new:]
         keys[:, :, index], values[:, :, index] = k, v
         self.seen[layer] += n_new

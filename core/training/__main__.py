@@ -70,6 +70,15 @@ def main() -> None:
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
     add.add_argument("--probes", type=int, help="most questions of each sort in the evaluation; default: all")
+    add = commands.add_parser("attention_variants", help="train four networks of equal size whose heads share keys and values differently")
+    add.add_argument("--data", type=Path, required=True, help="what encode wrote")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, shapes, logs and evaluation; goes on where it stopped")
+    add.add_argument("--kinds", nargs="+", default=["mha", "gqa", "mqa", "mla"])
+    add.add_argument("--size", choices=("small", "tiny"), default="small", help="tiny: to try the recipe out")
+    add.add_argument("--steps", type=int, default=3_000)
+    add.add_argument("--batch-rows", type=int, default=32)
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("grid", help="the runs behind the scaling laws, every size on every amount of text; resumable")
     add.add_argument("--corpus", type=Path, required=True, help="as above")
     add.add_argument("--data", type=Path, required=True, help="where the encoded text goes, or lies")
@@ -90,7 +99,7 @@ def main() -> None:
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
     does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
-    does |= {"rnn_vs_transformer": rnn_vs_transformer}
+    does |= {"rnn_vs_transformer": rnn_vs_transformer, "attention_variants": attention_variants}
     does[args.command](args)
 
 
@@ -175,6 +184,17 @@ def live(args) -> None:
             print(records[-1]["step"], f"{records[-1]['loss']:.3f}", repr(records[-1]["sample"]), flush=True)
     shown = ("step", "tokens", "loss", "held_out", "gradient_norm", "learning_rate", "seconds")
     write_csv(args.out, [{name: record.get(name, "") for name in shown} for record in records])
+
+
+def attention_variants(args) -> None:
+    from dataclasses import replace
+
+    from core.training.attention_variants import RECIPE, run
+
+    recipe = replace(RECIPE, batch_rows=args.batch_rows, seed=args.seed)
+    result = run(args.data, args.out, args.kinds, args.size, args.steps, recipe, args.device)
+    for kind, found in result["networks"].items():
+        print(kind, found["parameters"], found["cache_bytes_per_token"], found["held_out_nats_per_token"])
 
 
 def moe(args) -> None:

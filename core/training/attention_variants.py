@@ -1,0 +1,138 @@
+"""Four networks of equal size that differ in what their heads share: `python -m core.training attention_variants --data DATA --out OUT`.
+
+mha: every head has keys and values of its own; gqa: three heads share them; mqa: all six do; mla: they are made of one latent
+vector a token. The feed-forward layers are made as wide as it takes for all four to have the same number of parameters.
+Minutes each on one GPU; a network that is finished is not trained again.
+"""
+
+import json
+import time
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.kv_cache import Cache
+from core.models.config import DecoderConfig
+from core.models.decoder import Decoder
+from core.models.latent_attention import LatentConfig, with_latent_attention
+from core.training import evaluate
+from core.training.batches import plan_rows
+from core.training.loop import Recipe, train
+from core.training.recipes import PASSES
+
+KINDS = ("mha", "gqa", "mqa", "mla")
+CONFIG = DecoderConfig(n_layers=4, d_model=192, n_heads=6, n_kv_heads=6, d_ff=480, head_dim=32, dropout=0.1)  # mha
+LATENT = LatentConfig(latent=128, rope_dim=16)  # 4 and a half times head_dim, as DeepSeek has it
+TINY = replace(CONFIG, n_layers=2, d_model=48, d_ff=96, head_dim=16), LatentConfig(latent=64, rope_dim=8)  # to try the recipe out
+GROUP = 3  # heads that share keys and values in gqa
+RECIPE = Recipe(batch_rows=32, learning_rate=3e-3, warmup_steps=100, evaluate_every=500)
+SPEED_AT = 1_000  # tokens in the cache when the speed of writing is measured
+SPEED_STEPS = 20
+
+
+def make_network(kind: str, config: DecoderConfig = CONFIG, latent: LatentConfig = LATENT) -> Decoder:
+    """An untrained network of one of KINDS with as many parameters as "mha" has, nearly. ValueError for an unknown kind."""
+    if kind not in KINDS:
+        raise ValueError(f"no kind {kind!r}; there are: {', '.join(KINDS)}")
+    wanted = _parameters(_build("mha", config, latent))
+    each = 3 * config.d_model * config.n_layers  # parameters that one more hidden unit costs
+    missing = wanted - _parameters(_build(kind, config, latent))
+    return _build(kind, replace(config, d_ff=config.d_ff + round(missing / each)), latent)
+
+
+def _build(kind: str, config: DecoderConfig, latent: LatentConfig) -> Decoder:
+    if kind == "mla":
+        return with_latent_attention(config, latent)
+    shared = {"mha": 1, "gqa": GROUP, "mqa": config.n_heads}[kind]
+    return Decoder(replace(config, n_kv_heads=config.n_heads // shared))
+
+
+def _parameters(network: Decoder) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+@torch.inference_mode()
+def cache_bytes_per_token(network: Decoder) -> int:
+    """Bytes in 16-bit numbers that the cache holds for one token, read off a filled cache."""
+    cache = Cache(network.config, capacity=8)
+    network(torch.zeros(1, 8, dtype=torch.long, device=network.embed.weight.device), cache=cache)
+    return cache.bytes_held // 8 // network.embed.weight.element_size() * 2
+
+
+@torch.inference_mode()
+def seconds_per_token(network: Decoder, tokens: int = SPEED_AT, steps: int = SPEED_STEPS) -> float:
+    """Median time of a step that writes one more token after `tokens` of them, on the network's device."""
+    device = network.embed.weight.device
+    cache, times = Cache(network.config, capacity=tokens + steps), []
+    network(torch.zeros(1, tokens, dtype=torch.long, device=device), cache=cache, last_only=True)
+    token = torch.zeros(1, 1, dtype=torch.long, device=device)
+    for _ in range(steps):
+        _wait(device)
+        start = time.perf_counter()
+        network(token, cache=cache)
+        _wait(device)
+        times.append(time.perf_counter() - start)
+    return sorted(times)[steps // 2]
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def save(network: Decoder, kind: str, latent: LatentConfig, out: Path) -> None:
+    """Weights in fp16 under our own names, tied embeddings once, and the shape."""
+    state: dict[str, Tensor] = {n: v.half().cpu().contiguous() for n, v in network.state_dict().items() if n != "unembed.weight"}
+    save_file(state, out / f"{kind}.safetensors", metadata={"format": "pt"})
+    shape = {"network": asdict(network.config), "latent": asdict(latent) if kind == "mla" else None}
+    (out / f"{kind}.json").write_text(json.dumps(shape, indent=1) + "\n", "utf-8")
+
+
+def load(kind: str, folder: Path) -> Decoder:
+    """A network as it was saved, in 32-bit numbers, ready to read. Raises FileNotFoundError where there is none."""
+    shape = json.loads((folder / f"{kind}.json").read_text("utf-8"))
+    config = DecoderConfig(**(shape["network"] | {"rope_divisors": tuple(shape["network"]["rope_divisors"]), "dropout": 0.0}))
+    network = with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config)
+    state = {name: value.float() for name, value in load_file(folder / f"{kind}.safetensors").items()}
+    network.load_state_dict(state | {"unembed.weight": state["embed.weight"]})
+    return network.eval().requires_grad_(False)
+
+
+def run(
+    data: Path, out: Path, kinds=KINDS, size: str = "small", n_steps: int = 3_000, recipe: Recipe = RECIPE, device: str | None = None
+) -> dict:  # fmt: skip
+    """Train what is not there yet, save it, and evaluate the weights as they were saved; evaluation.json grows network by network."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    out.mkdir(parents=True, exist_ok=True)
+    config, latent = (CONFIG, LATENT) if size == "small" else TINY
+    rows, report = None, out / "evaluation.json"
+    result = {
+        "command": f"python -m core.training attention_variants --data DATA --out OUT --steps {n_steps} --seed {recipe.seed}",
+        "recipe": asdict(recipe), "steps": n_steps, "speed_at": SPEED_AT, "torch": torch.__version__,
+        "machine": torch.cuda.get_device_name() if device.startswith("cuda") else "CPU", "networks": {},
+    }  # fmt: skip
+    if report.exists():
+        before = json.loads(report.read_text("utf-8"))
+        if any(before[key] != result[key] for key in ("recipe", "steps")):
+            raise ValueError(f"{out} holds networks of another recipe; choose another folder")
+        result["networks"] = before["networks"]
+    for kind in kinds:
+        if kind in result["networks"]:
+            continue
+        rows = rows or plan_rows(data, PASSES, recipe.seed, device)
+        network = make_network(kind, config, latent).to(device)
+        watched = partial(evaluate.held_out_losses, data=data, most_rows=16)
+        records = train(network, rows, n_steps, recipe, out / f"{kind}.csv", watched)
+        save(network, kind, latent, out)
+        network = load(kind, out).to(device)
+        result["networks"][kind] = {
+            "parameters": _parameters(network), "d_ff": network.config.d_ff, "tokens_seen": records[-1]["tokens"],
+            "seconds": round(records[-1]["seconds"], 1), "cache_bytes_per_token": cache_bytes_per_token(network),
+            "seconds_per_token": seconds_per_token(network), "held_out_nats_per_token": evaluate.held_out_losses(network, data),
+        }  # fmt: skip
+        report.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    return result
