@@ -30,22 +30,22 @@ def guess():
 def experiment(words, source):
     with panels.panel(page, "training", "live"):
         wanted = pretraining.recipe(page)
-        run = pretraining.current(page)
+        run, status, rows = pretraining.current(page)
         pretraining.buttons(page, run, words, wanted)
         pretraining.standing(page, run)
-        says = pretraining.numbers(run) if run and run.rows else {}
+        says = pretraining.numbers(rows) if rows else {}
         if says:
             shown = {name: says[name] for name in ("step_now", "tokens", "passes", "train", "held_out") if name in says}
             panels.metrics(page, shown, {"step_now": ",d", "tokens": ",d", "passes": ",.1f", "train": ".2f", "held_out": ".2f"})
-            pretraining.curves(page, run, says)
+            pretraining.curves(page, rows, run.recipe["n_steps"], says)
     if says:
         with panels.panel(page, "samples", "live"):
-            pretraining.samples(page, run)
+            pretraining.samples(page, rows)
         panels.takeaway(page, f"takeaway_{pretraining.judgement(says)}", **says)
     else:
         panels.takeaway(page, "takeaway_none", **pretraining.before(words, wanted))
-    if run and run.status in REDRAW:
-        run_again(REDRAW[run.status])
+    if status in REDRAW:
+        run_again(REDRAW[status])
 
 
 above = st.container()

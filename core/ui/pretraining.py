@@ -58,18 +58,26 @@ def _tales(language: str) -> str:
 
 def recipe(page) -> LiveRecipe:
     """What the controls say."""
-    with st.container(horizontal=True, gap="large"):
+    left, middle, right = st.columns([4, 4, 3])
+    with left:
         size = controls.segmented(page, "size", ("small", "large"), "small")
+    with middle:
         rate = controls.segmented(page, "rate", RATES, 0.003)
+    with right:
         return LiveRecipe(size, rate, controls.segmented(page, "steps", STEPS, 300))
 
 
-def current(page) -> Run | None:
-    """The viewer's training, looked at just now."""
+def current(page) -> tuple[Run | None, str, list[dict]]:
+    """The viewer's training, looked at just now, its status, and its rows so far.
+
+    The rows are a list of their own, as the training adds to its own while they are drawn; read after the status, so that
+    those of a finished training are all of them.
+    """
     run = st.session_state.get(page.key("run"))
-    if run is not None:
-        desk().look(run)
-    return run
+    if run is None:
+        return None, "none", []
+    desk().look(run)
+    return run, run.status, list(run.rows)
 
 
 def buttons(page, run: Run | None, words: str, wanted: LiveRecipe) -> None:
@@ -139,9 +147,9 @@ def standing(page, run: Run | None) -> None:
         st.caption(page.t(f"standing.{status}", **({"step": 0, "all": 0} | values)))
 
 
-def numbers(run: Run) -> dict:
+def numbers(rows: list[dict]) -> dict:
     """What the sentences say about a training with at least one row."""
-    table, about = training_table(run.rows), run.rows[0]
+    table, about = training_table(rows), rows[0]
     says = {name: about[name] for name in ("parameters", "vocabulary", "held_out_size")} | {"characters": about["train"]}
     says |= {"step": int(table["step"].iloc[-1]), "tokens": int(table["tokens"].iloc[-1])}
     return says | {"step_now": says["step"], "passes": says["tokens"] / about["train"]} | _losses(table)
@@ -175,12 +183,12 @@ def judgement(says: dict) -> str:
     return "learning" if says["held_out"] < says["first"] - TURNED else "start"
 
 
-def curves(page, run: Run, says: dict) -> None:
+def curves(page, rows: list[dict], n_steps: int, says: dict) -> None:
     """Both losses, then gradient and learning rate."""
-    t, n_steps, table = page.t, run.recipe["n_steps"], training_table(run.rows)
+    t, table, even = page.t, training_table(rows), math.log(says["vocabulary"])
     words = t.words("curves", "step", "loss", "train", "held_out") | {"even": t.plain("curves.even", n=says["vocabulary"])}
-    data = curves_data(table, math.log(says["vocabulary"]))
-    draw(page, "curves", curves_chart(n_steps, TOP, page.language, **words), data, t.plain("curves.alt", **says))
+    spec = curves_chart(n_steps, max(TOP, math.ceil(even + 0.5)), page.language, **words)
+    draw(page, "curves", spec, curves_data(table, even), t.plain("curves.alt", **says))
     for column, (name, form) in zip(st.columns(2, gap="medium"), {"gradient_norm": ".2f", "learning_rate": "~e"}.items()):
         with column:
             spec = gauge_chart(name, n_steps, words["step"], t.plain(f"curves.{name}"), form, page.language)
@@ -188,9 +196,9 @@ def curves(page, run: Run, says: dict) -> None:
     panels.download(page, "curves", lambda: table)
 
 
-def samples(page, run: Run) -> None:
+def samples(page, rows: list[dict]) -> None:
     """What the network wrote on its way, the newest first."""
-    written = [row for row in run.rows if "sample" in row]
+    written = [row for row in rows if "sample" in row]
     for row in reversed(written[:1] + written[1:][-(MOST_SAMPLES - 1) :]):
         line = {"given": _line(row["given"]), "sample": _line(row["sample"]), "step": row["step"]}
         st.markdown(page.t("samples.line", **line))

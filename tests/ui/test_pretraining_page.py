@@ -66,6 +66,26 @@ def test_who_waits_is_told_the_place(open_page, monkeypatch):
     assert mine.status == desks.STOPPED and all(run.holds_place for run in others)
 
 
+def test_rows_that_come_while_the_page_is_drawn_do_not_disturb_it(open_page, monkeypatch):
+    """The training goes on in its own thread: here it adds a row whenever the page makes a table."""
+    run = desks.Run("abc " * 100, {"n_steps": 5}, lambda: True, status=desks.DONE)
+    run.rows.append({"parameters": 1, "vocabulary": 4, "train": 360, "held_out_size": 40, "step": 0, "tokens": 0, "held_out": 1.4})
+    table = pretraining.training_table
+
+    def growing(rows):
+        run.rows.append({"step": len(run.rows), "tokens": 64, "loss": 1.2, "gradient_norm": 1.0, "learning_rate": 0.1})
+        assert rows is not run.rows  # pandas counts a list first and reads it then
+        return table(rows)
+
+    monkeypatch.setattr(pretraining, "training_table", growing)
+    at = open_page("pretraining")
+    at.session_state["pretraining_run"] = run
+    at.run()
+    assert not at.exception and not at.error and len(told(at)) == 3 and len(run.rows) > 2
+    at.run()
+    assert not at.exception and len(chart_data(at)) > 1
+
+
 def test_presets_set_their_controls(open_page):
     at = open_page("pretraining")
     assert at.pills(key="pretraining_preset").value == "book"
