@@ -143,11 +143,12 @@ def compare(page, question, counts):
         st.success(page.t(f"compare.{who}", **values, model=theirs, model_bits=surprisal(theirs)), icon=":material/lightbulb:")
     else:
         st.success(page.t("compare.alone", **values), icon=":material/lightbulb:")
+    st.caption(page.t("compare.rule", right=counts[question.truth], n=sum(counts), choices=len(counts)))
 
 
 @fragment
 def answer(page, code, question):
-    given = attempt(page, room.store().answered, code, question.number, room.participant())
+    given = attempt(page, room.store().answered, code, question.number, room.participant(page))
     with st.form(page.key(f"answer_{question.number}")):
         shown(page, question)
         places = list(range(len(question.choices)))
@@ -169,7 +170,7 @@ def send(page, code, question, choice, word):
         return None
 
     def kept():
-        room.store().answer(code, question.number, room.participant(), choice)
+        room.store().answer(code, question.number, room.participant(page), choice)
         return choice
 
     return attempt(page, kept)

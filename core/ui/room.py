@@ -1,6 +1,7 @@
 """What a session knows about a room: the database, who one is, and the links."""
 
 import os
+import re
 import secrets
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ import streamlit as st
 from core.checkpoints.cache import cache_folder
 from core.classroom.store import RoomError, RoomStore
 
+ME = "me"  # in the link: what `participant` says
 _TOKENS = "_classroom_tokens"  # code -> the lecturer's token, in this session only
 
 
@@ -33,9 +35,18 @@ def _store(url: str) -> RoomStore:
     return RoomStore(engine)
 
 
-def participant() -> str:
-    """A random number that stands for this session; nothing else is known of it."""
-    return st.session_state.setdefault("_classroom_participant", secrets.token_hex(16))
+def participant(page) -> str:
+    """A random number that stands for this device; nothing else is known of it.
+
+    It stands in the device's own address line, so that who reloads the page does not answer twice.
+    """
+    key = page.key(ME)
+    given = st.query_params.get(key, "")
+    known = given if re.fullmatch("[0-9a-f]{32}", given) else secrets.token_hex(16)
+    mine = st.session_state.setdefault("_classroom_participant", known)
+    if given != mine:
+        st.query_params[key] = mine
+    return mine
 
 
 def token(page, code: str) -> str:

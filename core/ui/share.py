@@ -44,9 +44,12 @@ def share(t: Texts, stem: str) -> None:
     st.fragment(draw)()
 
 
+_OWN = ("lecture", "lesson", "step", "classroom_me")  # of this viewer alone
+
+
 def link(**more: str) -> str:
     """The address of what is on the screen; a lecture or lesson is not part of it."""
-    state = {key: value for key, value in st.query_params.items() if key not in ("lecture", "lesson", "step")}
+    state = {key: value for key, value in st.query_params.items() if key not in _OWN}
     address = (st.context.url or "").split("?")[0]
     query = urlencode(state | more)
     return f"{address}?{query}" if query else address

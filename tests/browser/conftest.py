@@ -35,7 +35,7 @@ def visit(browser, address):
     contexts = []
 
     def opened(path: str, **settings):
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US", **settings))
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, "locale": "en-US"} | settings))
         page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE)
         page.goto(path if path.startswith("http") else f"{address}/{path}")

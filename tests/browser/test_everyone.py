@@ -1,4 +1,4 @@
-"""For everybody: no serious barrier on any page in either theme (axe-core), and every chart can be taken along."""
+"""For everybody: no serious barrier on any page in either theme (axe-core), nothing sticks out on a phone, charts can be taken along."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.xdist_group("browser")  # one server for all
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_serious_barrier(visit, name):
+def test_no_serious_barrier_and_room_on_a_phone(visit, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = visit(f"{'' if name == 'home' else name}?lang=en", color_scheme="light", reduced_motion="reduce")
+    page = visit(f"{'' if name == 'home' else name}?lang=de", color_scheme="light", reduced_motion="reduce")
     found = {}
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
@@ -28,6 +28,10 @@ def test_no_serious_barrier(visit, name):
             if rule["impact"] in ("serious", "critical"):
                 found[theme, rule["id"]] = [(node["target"], node.get("failureSummary", "")) for node in rule["nodes"][:3]]
     assert not found
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(700)
+    main = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390 and page.evaluate(main) <= 1
 
 
 def test_a_chart_is_saved_as_a_picture(visit):
