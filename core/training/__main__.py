@@ -79,6 +79,12 @@ def main() -> None:
     add.add_argument("--batch-rows", type=int, default=32)
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("encoder_decoder", help="train an encoder, a decoder and a translator on the curriculum's sentence pairs")
+    add.add_argument("--out", type=Path, required=True, help="gets weights, shapes, words, logs and evaluation")
+    add.add_argument("--kinds", nargs="+", default=["encoder", "decoder", "translator"])
+    add.add_argument("--steps", type=int, default=4_000)
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("grid", help="the runs behind the scaling laws, every size on every amount of text; resumable")
     add.add_argument("--corpus", type=Path, required=True, help="as above")
     add.add_argument("--data", type=Path, required=True, help="where the encoded text goes, or lies")
@@ -100,6 +106,7 @@ def main() -> None:
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
     does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
     does |= {"rnn_vs_transformer": rnn_vs_transformer, "attention_variants": attention_variants}
+    does["encoder_decoder"] = encoder_decoder
     does[args.command](args)
 
 
@@ -217,6 +224,16 @@ def rnn_vs_transformer(args) -> None:
     result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device, args.probes)
     for name, found in result["networks"].items():
         print(name, found["parameters"], found["held_out_nats_per_token"], found["names"])
+
+
+def encoder_decoder(args) -> None:
+    from dataclasses import replace
+
+    from core.training.encoder_decoder import RECIPE, run
+
+    result = run(args.out, args.kinds, args.steps, replace(RECIPE, seed=args.seed), args.device)
+    for kind, found in result["networks"].items():
+        print(kind, found)
 
 
 def grid(args) -> None:
