@@ -41,7 +41,7 @@ def test_masks_equal_a_plain_loop(kind):
     memory = source if kind == "cross" else x
     mask = causal_mask(T, T) if kind == "causal" else bidirectional_mask(SEEN)
     seen = {}
-    out = attention(x, memory, mask, lambda name, value: seen.setdefault(name, value))
+    out = attention(x, memory, mask, lambda name, value: seen.setdefault(name, value.detach()))
     q, k, v = (layer(value).detach() for layer, value in ((attention.q, x), (attention.k, memory), (attention.v, memory)))
     for b in range(2):
         for t in range(T):
