@@ -21,6 +21,7 @@ def pool_data(before: Sequence[BlockTable], after: Sequence[BlockTable], pool: B
     """
     was = [_occupied(table) for table in before]
     now = [_occupied(table) for table in after]
+    holes = {place for table in after for place in _holes(table)}
     held_before = {block for table in before for block in table.table}
     rows = []
     for block in range(pool.n_blocks):
@@ -30,8 +31,8 @@ def pool_data(before: Sequence[BlockTable], after: Sequence[BlockTable], pool: B
         for slot in range(pool.block_size if pool.holders[block] else 0):
             place = block * pool.block_size + slot
             holders = [i for i, occupied in enumerate(now) if place in occupied]
-            if not holders and not any(place in occupied for occupied in was):
-                continue  # never filled
+            if not holders and place not in holes:
+                continue  # never filled, or free again after the survivors moved
             role = "dropped" if not holders else "reused" if len(holders) > 1 else OWNERS[holders[0]]
             owner = next((i for i, occupied in enumerate(now if holders else was) if place in occupied))
             position = (now if holders else was)[owner][place]
@@ -43,6 +44,12 @@ def pool_data(before: Sequence[BlockTable], after: Sequence[BlockTable], pool: B
 def _occupied(table: BlockTable) -> dict[int, int]:
     """Place in the pool -> original position."""
     return dict(zip(table.places(), table.positions()))
+
+
+def _holes(table: BlockTable) -> list[int]:
+    """Places in the pool whose token was dropped while its block stayed."""
+    size = table.pool.block_size
+    return [block * size + i for block, slots in zip(table.table, table.slots) for i, position in enumerate(slots) if position is None]
 
 
 @spec

@@ -138,6 +138,10 @@ def test_the_picture_of_a_pool():
     after[0].drop([3])
     slots = pool_data(tables, after, pool, [["a"] * 20, ["b"] * 22], 3).query("kind == 'slot'")
     assert slots["role"].value_counts().to_dict() == {"reused": 15, "second": 5, "dropped": 2}
+    after[0].compact()
+    after[1].compact()
+    slots = pool_data(tables, after, pool, [["a"] * 20, ["b"] * 22], 3).query("kind == 'slot'")
+    assert "dropped" not in set(slots["role"]) and len(slots) == 15 + 20  # nothing is shared any more, and there are no holes
     assert ((slots["x0"] % STEP) < SIDE).all() and ((slots["y0"] % STEP) < SIDE).all()
 
 
