@@ -10,7 +10,7 @@ from core.charts.theme import finish, in_role, role_color, spec
 
 ROW = 46  # pixels an answer
 REACH = 3.0  # where the axis of advantages ends; with 16 answers none is larger than 3.75
-METHOD_ROLES = {"grpo": "computed", "ppo": "reused"}
+METHOD_ROLES = {"grpo": "computed", "ppo": "reused", "zero": "paged"}
 RUN_ROLES = {"reward": "computed", "right": "reused", "thought": "paged"}
 PART_ROLES = {"weights": "reused", "gradients": "dropped", "optimizer": "computed"}
 
@@ -99,11 +99,13 @@ def curve_chart(most: float, share: bool, update: str, measure: str, words: tupl
             alt.Chart()
             .transform_window(n="row_number()")
             .transform_filter("datum.n == 1")
-            .mark_text(align="left", dx=4, dy=-8, fontSize=13, fill="currentColor")
+            .mark_text(align="right", dx=-4, dy=-8, fontSize=13, fill="currentColor")
         )
         layers += [
             below.encode(y=alt.Y("base:Q", scale=scale)),
-            said.transform_calculate(base=str(base)).encode(x=alt.value(0), y=alt.Y("base:Q", scale=scale), text=alt.value(base_words)),
+            said.transform_calculate(base=str(base)).encode(
+                x=alt.value("width"), y=alt.Y("base:Q", scale=scale), text=alt.value(base_words)
+            ),
         ]
     return finish(alt.layer(*layers), language, height=300)
 

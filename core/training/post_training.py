@@ -28,7 +28,7 @@ from core.rl.rewards import reward_named
 from core.rl.vocabulary import END, ID, PROMPT, THINK, prompt_ids, words_of
 from core.training.loop import write_csv
 
-METHODS = ("ppo", "grpo")
+METHODS = ("ppo", "grpo", "zero")  # zero: GRPO straight from the base model, as DeepSeek-R1-Zero learned
 SEEDS = (0, 1, 2)
 EVALUATED = 1024  # held-out problems in the last evaluation
 WATCHED = 256  # and in those on the way
@@ -183,13 +183,14 @@ def run(out: Path, stages: Stages = Stages(), seeds: tuple[int, ...] = SEEDS) ->
     found = {"base": kept.result("base", lambda: evaluate(base)), "tuned": kept.result("tuned", lambda: evaluate(tuned))}
     curves, models = [], {"base": base, "tuned": tuned}
     for method in METHODS:
-        recipe = Recipe(method=method, updates=stages.updates)
+        recipe = Recipe(method="ppo" if method == "ppo" else "grpo", updates=stages.updates)
+        start = base if method == "zero" else tuned
         for seed in seeds:
-            trained, records, seconds = kept.run(f"{method}_{seed}", tuned, recipe, "rules", seed, stages.evaluate_every)
+            trained, records, seconds = kept.run(f"{method}_{seed}", start, recipe, "rules", seed, stages.evaluate_every)
             curves += [{"reward_of": "rules", "method": method, "seed": seed} | record for record in records]
             measured = kept.result(f"{method}_{seed}", lambda: evaluate(trained))
             found[f"{method}_{seed}"] = measured | {"cpu_seconds": seconds}
-            if seed == seeds[0]:
+            if seed == seeds[0] and method != "zero":
                 models[method] = trained
     recipe = Recipe(updates=stages.hack_updates)
     models["hacked"], records, _ = kept.run("hacked", tuned, recipe, "equations", 0, stages.evaluate_every)

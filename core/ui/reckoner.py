@@ -181,7 +181,7 @@ def versions(chain: Sequence[Tried]) -> pd.DataFrame:
 def results() -> dict[str, float]:
     """Accuracies of the recorded runs and the rewards of the careless one, by the names that texts use."""
     accuracy, careless = evaluation()["accuracy"], curves().query("reward_of == 'equations'")
-    spans = {f"{method}_{end}": accuracy[method][end] for method in ("ppo", "grpo") for end in ("mean", "low", "high")}
+    spans = {f"{method}_{end}": accuracy[method][end] for method in ("ppo", "grpo", "zero") for end in ("mean", "low", "high")}
     stages = {stage: accuracy[stage]["right"] for stage in ("base", "tuned", "hacked")}
     paid = {
         "paid_before": float(careless["reward"].iloc[0]),

@@ -42,7 +42,7 @@ def test_the_card_tells_what_was_measured_of_these_weights():
 def test_learning_from_rewards_raises_accuracy_beyond_chance_for_every_seed():
     accuracy = MEASURED["accuracy"]
     assert 0.05 <= accuracy["tuned"]["right"] <= 0.4
-    for method in ("ppo", "grpo"):
+    for method in ("ppo", "grpo", "zero"):
         shares = [accuracy[f"{method}_{seed}"]["right"] for seed in SEEDS]
         again = over_seeds(shares)
         assert again == pytest.approx(accuracy[method])
@@ -64,10 +64,18 @@ def test_curves_tell_of_every_run():
     curves = pd.read_csv(ROOT / "assets/runs/post_training_curves.csv")
     stages = MEASURED["stages"]
     counted = curves.groupby(["reward_of", "method", "seed"])["update"].max()
-    assert (counted["rules"] == stages["updates"]).all() and len(counted["rules"]) == 2 * len(SEEDS)
+    assert (counted["rules"] == stages["updates"]).all() and len(counted["rules"]) == 3 * len(SEEDS)
     assert (counted["equations"] == stages["hack_updates"]).all()
     careless = curves.query("reward_of == 'equations'")
     assert careless["reward"].iloc[-1] > 1.5 * careless["reward"].iloc[0] and careless["right"].iloc[-1] < 0.5 * careless["right"].iloc[0]
+
+
+def test_without_fine_tuning_the_form_comes_first_and_written_steps_later():
+    curves = pd.read_csv(ROOT / "assets/runs/post_training_curves.csv").query("method == 'zero'")
+    for _, run in curves.groupby("seed"):
+        run = run.set_index("update")
+        formatted, thought = (run[name].gt(0.5).idxmax() for name in ("formatted", "thought"))  # first updates above one half
+        assert formatted <= 10 < thought and run["thought"].iloc[-1] > 0.9
 
 
 def test_the_reward_model_ranks_better_than_chance():

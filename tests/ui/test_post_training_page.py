@@ -21,7 +21,7 @@ def test_group_curves_and_memory_stand_there(open_page, lang):
     assert not at.exception and not said(at)
     group, curves, memory = (chart_data(at, place) for place in range(3))
     assert len(group) == 8 and group["advantage"].sum() == pytest.approx(0, abs=1e-4)
-    assert set(curves["role"]) == {"computed", "reused"} and (curves["low"] <= curves["high"]).all()
+    assert set(curves["role"]) == {"computed", "reused", "paged"} and (curves["low"] <= curves["high"]).all()
     by_method = memory.groupby("method")["GB"].sum()
     assert by_method.max() == pytest.approx(7 * (16 + 16 + 2 + 2)) and by_method.min() == pytest.approx(7 * 16)  # 7e9 parameters
 
@@ -125,3 +125,11 @@ def test_the_prediction_is_answered_from_what_was_recorded(open_page):
     at.pills(key="post_training_predict").set_value("skip").run()
     accuracy = reckoner.evaluation()["accuracy"]
     assert f"{accuracy['tuned']['thought']:.0%} before, {accuracy['grpo_0']['thought']:.0%} after" in words(at)
+
+
+@pytest.mark.parametrize("value", ["nan", "-1e999", "<b>[x](y)</b>", ""])
+def test_settings_in_the_link_may_be_nonsense(open_page, value):
+    settings = ("stage", "reward", "size", "measure", "billions", "prompt")
+    at = open_page("post_training", lang="de", **dict.fromkeys(settings, value))
+    assert not at.exception and not at.error and at.warning
+    assert not any("<b>" in warning.value for warning in at.warning)

@@ -76,3 +76,11 @@ def test_the_prediction_is_answered_live(open_page):
     at = open_page("test_time")
     at.pills(key="test_time_predict").set_value("falls").run()
     assert "the vote goes to 35" in words(at)
+
+
+@pytest.mark.parametrize("value", ["nan", "-1e999", "<b>[x](y)</b>", ""])
+def test_settings_in_the_link_may_be_nonsense(open_page, value):
+    settings = ("stage", "way", "temperature", "votes", "prompt")
+    at = open_page("test_time", lang="de", **dict.fromkeys(settings, value))
+    assert not at.exception and not at.error and at.warning
+    assert not any("<b>" in warning.value for warning in at.warning)
