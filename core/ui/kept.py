@@ -1,4 +1,4 @@
-"""Results that many viewers ask for: computed once, kept up to a number, the longest unused let go first."""
+"""Results that many viewers ask for: computed once, also when they ask at the same time; the longest unused are let go first."""
 
 import threading
 from collections import OrderedDict
@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable
 
 
 class Kept:
-    """A bounded memory shared by all sessions. Computing happens outside the lock, so nobody waits for another."""
+    """A bounded memory shared by all sessions. Nobody waits for another's question, but for their own where it is being answered."""
 
     def __init__(self, most: int):
         self.most = most
         self._results: OrderedDict = OrderedDict()
+        self._under_way: dict[Hashable, threading.Event] = {}
         self._lock = threading.Lock()
 
     def __contains__(self, key: Hashable) -> bool:
@@ -18,13 +19,24 @@ class Kept:
 
     def get(self, key: Hashable, compute: Callable):
         """The result for `key`, from memory or from `compute()`; what `compute` raises is passed on, nothing is kept."""
-        with self._lock:
-            if key in self._results:
-                self._results.move_to_end(key)
-                return self._results[key]
-        result = compute()
-        with self._lock:
-            self._results[key] = result
-            while len(self._results) > self.most:
-                self._results.popitem(last=False)
-        return result
+        while True:
+            with self._lock:
+                if key in self._results:
+                    self._results.move_to_end(key)
+                    return self._results[key]
+                other = self._under_way.get(key)
+                if other is None:
+                    mine = self._under_way[key] = threading.Event()
+                    break
+            other.wait()  # then it is there, or whoever computed it went away: whoever comes first goes on
+        try:
+            result = compute()
+            with self._lock:
+                self._results[key] = result
+                while len(self._results) > self.most:
+                    self._results.popitem(last=False)
+            return result
+        finally:
+            with self._lock:
+                del self._under_way[key]
+            mine.set()

@@ -1,3 +1,8 @@
+"""Results are computed once, also for those who ask together; who goes away does not take the others along."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from core.ui.kept import Kept
@@ -11,8 +16,46 @@ def test_results_are_computed_once_and_the_longest_unused_goes():
     assert "a" in kept and "b" in kept and "c" not in kept
 
 
-def test_a_failed_computation_is_not_kept():
-    kept = Kept(2)
+def test_who_asks_together_computes_once():
+    kept, calls, started, go_on = Kept(4), [], threading.Event(), threading.Event()
+
+    def slow():
+        calls.append(1)
+        started.set()
+        assert go_on.wait(20)
+        return 7
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(kept.get, "x", slow)
+        assert started.wait(20)
+        others = [pool.submit(kept.get, "x", slow) for _ in range(7)]
+        assert kept.get("another", lambda: 1) == 1  # is not held up
+        go_on.set()
+        assert [one.result(20) for one in (first, *others)] == [7] * 8
+    assert len(calls) == 1
+
+
+def test_who_is_stopped_leaves_the_question_to_the_next():
+    kept, started, stop = Kept(4), threading.Event(), threading.Event()
+
+    def stopped():
+        started.set()
+        assert stop.wait(20)
+        raise KeyError("went away")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.get, "x", stopped)
+        assert started.wait(20)
+        second = pool.submit(kept.get, "x", lambda: 9)
+        stop.set()
+        assert second.result(20) == 9
+        with pytest.raises(KeyError):
+            first.result(20)
+    assert kept.get("x", lambda: 0) == 9
+
+
+def test_nothing_is_kept_of_what_failed():
+    kept = Kept(4)
     with pytest.raises(ZeroDivisionError):
-        kept.get("a", lambda: 1 / 0)
-    assert kept.get("a", lambda: 5) == 5
+        kept.get("x", lambda: 1 / 0)
+    assert "x" not in kept and kept.get("x", lambda: 3) == 3
