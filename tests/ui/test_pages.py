@@ -20,6 +20,8 @@ LABS = {
     "positions": "head token shift gap rotation seed factor method scheme",
     "speculative_decoding": "draft draft_length temperature seed acceptance cost check block",
     "kv_cache": "strategy budget layer step race_tokens chosen new_tokens temperature seed drop_share context_power sequences",
+    "sparse_attention": "pattern width index layer measure k",
+    "paged_cache": "order compact shared evicted every budget room",
     "quantization": "format granularity group_size part layer measured compare",
 }
 
