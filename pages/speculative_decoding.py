@@ -16,7 +16,7 @@ from core.ui.race import race, start_button
 from core.ui.rounds import draw_rounds
 from core.ui.strategies import writing
 
-WRITTEN, RACED, TIMED = 32, 60, 40  # tokens that the picture shows, that the race and each measured draft length write
+WRITTEN, RACED, TIMED = 24, 60, 40  # tokens that the picture shows, that the race and each measured draft length write
 SHOWN, DRAWS = 9, 20_000  # tokens in the chart of one place, and draws from it
 MOST = 8  # longest draft
 PRESETS = {

@@ -20,8 +20,8 @@ def test_the_picture_shows_the_rounds_that_were_run(open_page, mini):
     at = open_page("speculative_decoding", prompt=PROMPT, draft_length=3, temperature=0.8, seed=5)
     assert not at.exception and not at.error and not at.warning
     shown, ids = rounds(at), mini.tokenizer.encode(PROMPT)
-    found = speculation.spoken(mini, "trained", ids, 3, 0.8, 5, 32)
-    assert len(shown["rounds"]) == len(found) and sum(len(r.tokens) for r in found) == 32
+    found = speculation.spoken(mini, "trained", ids, 3, 0.8, 5, 24)
+    assert len(shown["rounds"]) == len(found) and sum(len(r.tokens) for r in found) == 24
     for row, r in zip(shown["rounds"], found):
         assert [cell[1] for cell in row if cell[1] in ("accepted", "corrected", "bonus")] == list(r.kinds)
         assert [cell[0] for cell in row] == mini.tokenizer.labels([*r.drafted, *([] if r.token is None else [r.token])])
@@ -36,7 +36,7 @@ def test_the_controls_change_the_rounds(open_page, mini):
     half = rounds(at)
     assert half != trained and "".join(p for p, _ in half["text"]) == "".join(p for p, _ in trained["text"])  # greedy: the same text
     ids = mini.tokenizer.encode(PROMPT)
-    assert "".join(p for p, _ in half["text"]) == mini.tokenizer.decode([s.token for s in generate(mini, ids, 32, temperature=0)])
+    assert "".join(p for p, _ in half["text"]) == mini.tokenizer.decode([s.token for s in generate(mini, ids, 24, temperature=0)])
     at.slider(key="speculative_decoding_temperature").set_value(1.2).run()
     assert rounds(at)["text"] != half["text"]
 
