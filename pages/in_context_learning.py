@@ -62,7 +62,7 @@ def lab():
         found = done(kept.shots, asked, ())
         says = kept.shot_numbers(page, asked, found, shots)
         said = lm.tokenizer.labels([shot.says for shot in found])
-        data = charts.shots_data({"all": [shot.probability for shot in found]}, said, shots)
+        data = charts.shots_data({"all": [shot.probability for shot in found]}, asked.counts, said, shots)
         spec = charts.shots_chart(kept.MOST_EXAMPLES, **WORDS, follow=selector(page, "shots"))
         draw(page, "shots", spec, data, t.plain("shots.alt", **says))
         seen_first()
@@ -80,9 +80,10 @@ def lab():
 def ablation(asked):
     with panels.panel(page, "ablation", "live"):
         n = controls.segmented(page, "off", OFF, 4)
-        curves = done(kept.without_heads, asked, n)
+        few = kept.with_few(asked)
+        curves = done(kept.without_heads, few, n)
         labels = {role: t.plain(f"ablation.{run}", n=n) for run, role in charts.RUNS.items()}
-        data = charts.shots_data(curves, [""] * (asked.most + 1))
+        data = charts.shots_data(curves, few.counts, [""] * len(few.counts))
         spec = charts.shots_chart(kept.MOST_EXAMPLES, **WORDS, **labels)
         says = {run: shares[-1] for run, shares in curves.items()} | {"n": n, "most": asked.most}
         draw(page, "ablation", spec, data, t.plain("ablation.alt", **says))

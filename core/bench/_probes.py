@@ -174,7 +174,6 @@ PROBES = (
     choose("positions", "factor", "long", "4 (4,096 tokens)", "2 (2,048 tokens)"),
     write("positions", "hands"),
     follow("in_context_learning", "shots", "shots", "ArrowRight"),
-    typed("in_context_learning", "question", "shots", "a", "b", "c"),
     choose("in_context_learning", "joiner", "shots", "comma", "full stop", "new line"),
     choose("in_context_learning", "off", "ablation", "1", "2", "8", "4"),
     write("in_context_learning", "shots", "examples"),

@@ -11,12 +11,12 @@ from core.charts.theme import finish, role_color, spec
 RUNS = {"all": "computed", "induction": "reused", "others": "dropped"}  # which heads are off -> the line
 
 
-def shots_data(curves: Mapping[str, Sequence[float]], says: Sequence[str], now: int = 0) -> pd.DataFrame:
-    """One of RUNS -> probability of the right answer after 0, 1, 2, ... examples; `says`: the likeliest token with all heads on.
+def shots_data(curves: Mapping[str, Sequence[float]], counts: Sequence[int], says: Sequence[str], now: int = 0) -> pd.DataFrame:
+    """One of RUNS -> probability of the right answer after so many examples (`counts`); `says`: the likeliest token with all heads on.
 
     `now` is the number of examples that the slider stands at.
     """
-    same = {"shots": np.arange(len(says), dtype=np.int8), "says": list(says), "now": np.int8(now)}
+    same = {"shots": np.asarray(counts, np.int8), "says": list(says), "now": np.int8(now)}
     parts = [pd.DataFrame(same | {"share": np.asarray(shares, np.float32), "role": RUNS[run]}) for run, shares in curves.items()]
     return pd.concat(parts, ignore_index=True)
 

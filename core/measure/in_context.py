@@ -16,6 +16,7 @@ from core.models.language_model import LanguageModel
 from core.models.trace import trace
 
 Head = tuple[int, int]  # layer and head, from 0
+AT_ONCE = 3  # prompts read together: those of about one length, so that little is filled up
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,32 @@ def few_shot_prompts(examples: Sequence[str], question: str, joiner: str) -> lis
     return [joiner.join([*examples[:n], question]) for n in range(len(examples) + 1)]
 
 
-def few_shot(lm: LanguageModel, prompts: Iterable[Sequence[int]], answer: Sequence[int], off: Iterable[Head] = ()) -> Iterator[Shot]:
+def few_shot(lm: LanguageModel, prompts: Sequence[Sequence[int]], answer: Sequence[int], off: Iterable[Head] = ()) -> Iterator[Shot]:
     """How probable the answer (token ids) is after each prompt (token ids), with the heads `off` switched off.
 
-    No weight changes between the prompts: whatever differs comes from the text before the question.
+    No weight changes between the prompts: whatever differs comes from the text before the question. A few prompts are
+    read together, and scores over the vocabulary computed only where the answer stands.
     """
-    off = tuple(off)
-    for prompt in prompts:
-        ids = [*prompt, *answer]
-        logits = trace(lm, ids, ablate=off, keep=lambda name: False)["logits"] if off else lm.logits(ids)
-        before = logits[len(prompt) - 1 : -1].log_softmax(-1)  # (answer tokens, V)
-        logprob = before.gather(-1, torch.tensor(answer)[:, None]).sum()
-        yield Shot(float(logprob.exp()), int(before[0].argmax()))
+    silenced: dict[str, list[int]] = {}
+    for layer, head in off:
+        silenced.setdefault(f"blocks.{layer}.attn.hook_z", []).append(head)
+    prompts, n = list(prompts), len(answer)
+    for first in range(0, len(prompts), AT_ONCE):
+        some = prompts[first : first + AT_ONCE]
+        longest = max(map(len, some)) + n
+        rows = torch.tensor([[*prompt, *answer] + [0] * (longest - len(prompt) - n) for prompt in some])  # causal: zeros are never seen
+        before = torch.tensor([[len(prompt) - 1 + i for i in range(n)] for prompt in some])  # (B, n): the place before each token
+
+        def tap(name: str, value: Tensor, before=before) -> Tensor:
+            if name in silenced:
+                value = value.clone()
+                value[:, :, silenced[name]] = 0.0
+            return value[torch.arange(len(before))[:, None], before] if name == "ln_final.hook_normalized" else value
+
+        logprobs = lm.forward(rows, tap=tap).float().log_softmax(-1)  # (B, n, V)
+        right = logprobs.gather(-1, torch.tensor(answer).expand(len(some), n)[..., None])[..., 0].sum(-1)
+        for probability, says in zip(right.exp().tolist(), logprobs[:, 0].argmax(-1).tolist()):
+            yield Shot(probability, says)
 
 
 def induction_scores(lm: LanguageModel, n_tokens: int = 50, seeds: Sequence[int] = (0, 1, 2)) -> Tensor:

@@ -147,8 +147,10 @@ def _conversation(page, name: str, max_tokens: int) -> Callable[[str], list[int]
     return form if wanted else None
 
 
-def text(page, name: str = "prompt", most_signs: int = MOST_SIGNS, keep: str = "tail", live: bool = False) -> str:
-    """The viewer's text, never empty. `live`: one line that is read while it is typed.
+def text(
+    page, name: str = "prompt", most_signs: int = MOST_SIGNS, keep: str = "tail", live: bool = False, one_line: bool = False
+) -> str:  # fmt: skip
+    """The viewer's text, never empty. `live`: one line that is read while it is typed; `one_line`: when Enter hands it over.
 
     What was typed stays in the field; what is done with it (cut, cleaned, replaced by the example
     `<name>.default`) is said in one sentence. `keep` says which end survives a cut: "head" or "tail".
@@ -157,7 +159,7 @@ def text(page, name: str = "prompt", most_signs: int = MOST_SIGNS, keep: str = "
     example = t.plain(f"{name}.default")
     url.seed(page, name, example, str)
     _follow_language(page, name)
-    field, extra = (st.text_input, {"live": "50ms"}) if live else (st.text_area, {"height": 100})
+    field, extra = (st.text_input, {"live": "50ms"} if live else {}) if live or one_line else (st.text_area, {"height": 100})
     label, info = t(f"{name}.label"), t.maybe(f"{name}.help")
     typed = field(label, key=key, placeholder=example, help=info, persist_state="session", **extra)
     if not url.share(page, name, None if typed == example else typed):

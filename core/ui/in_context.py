@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -42,14 +42,15 @@ Share = Callable[[float], None]
 class Asked:
     """Examples, a question and its right answer, cut to what is read."""
 
-    texts: list[str]  # the question after 0, 1, 2, ... examples
+    counts: tuple[int, ...]  # how many examples stand before the question: 0, 1, 2, ...
+    texts: list[str]  # the question after so many
     prompts: tuple[tuple[int, ...], ...]  # the same as token ids
     answer: tuple[int, ...]
 
     @property
     def most(self) -> int:
         """How many examples there are."""
-        return len(self.texts) - 1
+        return self.counts[-1]
 
 
 def asked(page) -> Asked:
@@ -57,8 +58,8 @@ def asked(page) -> Asked:
     encode = page.lm.tokenizer.encode
     typed = controls.text(page, "examples")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        question = controls.text(page, "question", most_signs=200, live=True).strip()
-        answer = controls.text(page, "answer", most_signs=60, live=True).strip()
+        question = controls.text(page, "question", most_signs=200, one_line=True).strip()
+        answer = controls.text(page, "answer", most_signs=60, one_line=True).strip()
         joiner = JOINERS[controls.segmented(page, "joiner", list(JOINERS), "line")]
     lines = [line.strip() for line in typed.splitlines() if line.strip()]
     room = MOST_TOKENS - len(encode(question))
@@ -71,18 +72,26 @@ def asked(page) -> Asked:
         lines = [page.lm.tokenizer.decode(ids[:room]).strip("\ufffd")]
         page.note("notes.tokens_head", n=room, all=len(ids))
     texts = few_shot_prompts(lines, question, joiner)
-    return Asked(texts, tuple(tuple(encode(text)) for text in texts), tuple(encode(f" {answer}")))
+    return Asked(tuple(range(len(texts))), texts, tuple(tuple(encode(text)) for text in texts), tuple(encode(f" {answer}")))
 
 
 def shots(lm, asked: Asked, off: tuple[Head, ...] = (), on_step: Share = lambda share: None) -> list[Shot]:
     """A shot for every number of examples, with the heads `off` switched off (kept)."""
-    found = []
-    for i, prompt in enumerate(asked.prompts):
-        key = (lm.name, prompt, asked.answer, off)
-        if key not in _shots:
-            on_step(i / len(asked.prompts))
-        found.append(_shots.get(key, lambda prompt=prompt: next(few_shot(lm, [prompt], asked.answer, off))))
-    return found
+
+    def compute() -> list[Shot]:
+        found: list[Shot] = []
+        for shot in few_shot(lm, asked.prompts, asked.answer, off):
+            found.append(shot)
+            on_step(len(found) / len(asked.prompts))
+        return found
+
+    return _shots.get((lm.name, asked.prompts, asked.answer, off), compute)
+
+
+def with_few(asked: Asked) -> Asked:
+    """The same with 0, 1, 2, 4 and all examples only."""
+    chosen = sorted({0, 1, 2, 4, asked.most} & set(range(asked.most + 1)))
+    return replace(asked, counts=tuple(chosen), texts=[asked.texts[n] for n in chosen], prompts=tuple(asked.prompts[n] for n in chosen))
 
 
 def without_heads(lm, asked: Asked, n: int, on_step: Share) -> dict[str, list[float]]:

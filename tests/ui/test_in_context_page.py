@@ -23,7 +23,7 @@ def preset(mini, name: str, language: str = "en", joiner: str = "\n", off=()):
     t = Texts(NAME, language)
     prompts = few_shot_prompts(t.plain(f"presets.{name}.prompt").splitlines(), t.plain(f"presets.{name}.question"), joiner)
     answer = mini.tokenizer.encode(" " + t.plain(f"presets.{name}.answer"))
-    return [shot.probability for shot in few_shot(mini, map(mini.tokenizer.encode, prompts), answer, off)]
+    return [shot.probability for shot in few_shot(mini, [mini.tokenizer.encode(p) for p in prompts], answer, off)]
 
 
 @pytest.mark.parametrize("lang", ["en", "de"])
@@ -84,7 +84,8 @@ def test_capitals_need_the_induction_heads_and_counting_does_not(mini):
 def test_heads_off_on_the_page_are_those_of_the_core(open_page, mini):
     data = chart_data(open_page(NAME, off="2"), ABLATION)
     expected = preset(mini, "translate", off=strongest(induction_scores(mini), 2))
-    assert data[data["role"] == "reused"]["share"].tolist() == pytest.approx(expected, abs=1e-4)
+    assert data[data["role"] == "reused"]["shots"].tolist() == [0, 1, 2, 4, 8]
+    assert data[data["role"] == "reused"]["share"].tolist() == pytest.approx([expected[n] for n in (0, 1, 2, 4, 8)], abs=1e-4)
 
 
 def test_repeated_tokens_and_the_opened_head(open_page, mini):

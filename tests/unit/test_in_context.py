@@ -105,7 +105,7 @@ def test_in_context_score_is_late_less_early():
 
 
 def test_chart_data():
-    data = charts.shots_data({"induction": [0.1, 0.2], "all": [0.3, 0.4]}, ["a", "b"], 1)
+    data = charts.shots_data({"induction": [0.1, 0.2], "all": [0.3, 0.4]}, [0, 1], ["a", "b"], 1)
     assert data["shots"].tolist() == [0, 1, 0, 1] and data["role"].tolist() == ["reused"] * 2 + ["computed"] * 2
     cells = charts.scores_data(torch.tensor([[0.1, 0.9], [0.5, 0.2]]).numpy(), [(0, 1), (1, 0)], (1, 0))
     assert cells["framed"].tolist() == [0, 1, 2, 0] and cells["layer"].tolist() == [1, 1, 2, 2] and cells["head"].tolist() == [1, 2, 1, 2]
