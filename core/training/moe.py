@@ -139,7 +139,7 @@ def run(
     shape = (CONFIG, EXPERTS) if size == "small" else TINY
     rows = plan_rows(data, PASSES, recipe.seed, device)
     result = {
-        "command": f"python -m core.training moe --data DATA --out OUT --steps {n_steps} --seed {recipe.seed}",
+        "command": f"python -m core.training moe --data DATA --out OUT --size {size} --steps {n_steps} --batch-rows {recipe.batch_rows}",
         "recipe": asdict(recipe), "balance": asdict(Balance()), "steps": n_steps, "torch": torch.__version__,
         "machine": torch.cuda.get_device_name() if device.startswith("cuda") else "CPU", "networks": {},
     }  # fmt: skip

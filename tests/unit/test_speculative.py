@@ -149,7 +149,9 @@ def test_the_same_seed_writes_the_same_and_the_end_of_text_ends_it(pair):
     one, two, other = ([t for r in speculate(lm, draft, PROMPT, 40, 3, seed=s) for t in r.tokens] for s in (1, 1, 2))
     assert one == two != other
     for stop in range(V):
-        ended = [t for r in speculate(lm, draft, PROMPT, 40, 3, seed=1, stop=stop) for t in r.tokens]
+        rounds = list(speculate(lm, draft, PROMPT, 40, 3, seed=1, stop=stop))
+        ended = [t for r in rounds for t in r.tokens]
+        assert all(stop not in r.drafted[: r.accepted] or r.drafted[-1] == stop for r in rounds)  # nothing was drafted behind it
         assert ended == one[: one.index(stop) + 1] if stop in one else ended == one
 
 
