@@ -56,13 +56,13 @@ def experiment():
             reward = controls.segmented(page, "reward", REWARDS, "rules")
         with right:
             stage = controls.select(page, "stage", STAGES, "tuned")
-            size = controls.slider(page, "size", 4, 16, 8)
+            size = controls.slider(page, "size", 4, reckoner.MOST_GROUP, 8)
         st.button(t("group.again"), key=page.key("again"), icon=":material/casino:", on_click=reckoner.draw_again, args=(page,))
         found = reckoner.group(stage, problem, question, size, reward, state.get(page.key("draw"), 0))
         right = [one.right for one in found.readings]
         data = charts.group_data([short(text) for text in found.texts], right, found.rewards, found.advantages, found.before, found.after)
         words = t.words("group", "answer", "reward", "advantage", "before", "after", "up", "down")
-        spec = charts.group_chart(len(right), **words, language=page.language)
+        spec = charts.group_chart(**words, language=page.language)
         counted = {"right": sum(right), "n": len(right), "question": question, "solution": problem.answer}
         st.caption(t("group.asked", **counted))
         draw(page, "answers", spec, data, t.plain("group.alt", **counted))

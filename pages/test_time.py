@@ -57,7 +57,7 @@ def experiment():
         found = drawn(problem, question)
         values, none = found.values[0, :votes].tolist(), voting.NONE
         data = charts.vote_data(values, problem.answer, none, t.plain("votes.others"), t.plain("votes.none"))
-        spec = charts.vote_chart(votes, **t.words("votes", "answer", "votes", "right", "wrong"), language=page.language)
+        spec = charts.vote_chart(**t.words("votes", "answer", "votes", "share", "right", "wrong"), language=page.language)
         winner = voting.vote(values)
         said = {
             "n": votes,

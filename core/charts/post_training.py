@@ -29,7 +29,7 @@ def group_data(texts: Sequence[str], right: Sequence[bool], rewards, advantages,
 
 
 @spec
-def group_chart(rows: int, answer: str, reward: str, advantage: str, before: str, after: str, up: str, down: str, language: str = "en"):
+def group_chart(answer: str, reward: str, advantage: str, before: str, after: str, up: str, down: str, language: str = "en"):
     """Every answer on two lines: what is written and paid, below it how far it stands above or below its group.
 
     At the end of a bar stands what one update did to the probability of that answer.
@@ -64,7 +64,7 @@ def group_chart(rows: int, answer: str, reward: str, advantage: str, before: str
         zero, bars, written.encode(x=alt.value(2), text="line:N"), paid.encode(x=alt.value("width"), text="paid:N"),
         left.encode(x=end, text="times:N"), right.encode(x=end, text="times:N"),
     )  # fmt: skip
-    return finish(alt.layer(*layers), language, height=ROW * rows + 70)
+    return finish(alt.layer(*layers).properties(height=alt.Step(ROW)), language)
 
 
 def curve_data(runs: pd.DataFrame, measure: str) -> pd.DataFrame:

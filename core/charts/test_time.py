@@ -27,17 +27,24 @@ def vote_data(values: Sequence[int], solution: int, none: int, others: str, with
             kept, rest = [*kept[:-1], *right], [kept[-1], *(row for row in rest if not row[2])]
         rows = [*kept, (others, sum(n for _, n, _ in rest), False)]
     data = pd.DataFrame(rows, columns=["answer", "votes", "right"])
-    return data.assign(role=np.where(data["right"], "computed", "dropped"), row=np.arange(len(data)))
+    role = np.where(data["right"], "computed", "dropped")
+    return data.assign(role=role, share=(data["votes"] / len(values)).astype(np.float32))
 
 
 @spec
-def vote_chart(most: int, answer: str, votes: str, right: str, wrong: str, language: str = "en"):
-    """A bar a number; the right one is hot. The axis ends at all votes."""
+def vote_chart(answer: str, votes: str, share: str, right: str, wrong: str, language: str = "en"):
+    """A bar a number, as a share of all votes; the count at its end. The right one is hot."""
     y = alt.Y("answer:N", sort=None, title=answer, axis=alt.Axis(labelFontSize=15, labelOverlap=False, labelLimit=140))
-    x = alt.X("votes:Q", scale=alt.Scale(domain=[0, most * 1.06], nice=False), axis=alt.Axis(title=votes, tickMinStep=1, tickCount=8))
-    color = role_color(labels={"computed": right, "dropped": wrong})
-    base = alt.Chart().encode(y=y, tooltip=[alt.Tooltip("answer:N", title=answer), alt.Tooltip("votes:Q", title=votes)])
-    bars = base.mark_bar(size=22, cornerRadiusEnd=4).encode(x=x, color=color)
+    x = alt.X(
+        "share:Q", scale=alt.Scale(domain=[0, 1.06], nice=False), axis=alt.Axis(title=share, format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
+    )
+    tooltip = [
+        alt.Tooltip("answer:N", title=answer),
+        alt.Tooltip("votes:Q", title=votes),
+        alt.Tooltip("share:Q", title=share, format=".0%"),
+    ]
+    base = alt.Chart().encode(y=y, tooltip=tooltip)
+    bars = base.mark_bar(size=22, cornerRadiusEnd=4).encode(x=x, color=role_color(labels={"computed": right, "dropped": wrong}))
     counts = base.mark_text(align="left", dx=6, fontSize=14, fill="currentColor").encode(x=x, text="votes:Q")
     return finish(alt.layer(bars, counts), language, height=34 * MOST_BARS + 70)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.rl.problems import OPERATIONS, Problem, Step, apply, steps
+from core.rl.problems import Problem, Step
 from core.rl.vocabulary import ANSWER, ANSWERED, END, THINK, THOUGHT
 
 
@@ -41,22 +41,6 @@ def read(answer: str, problem: Problem) -> Reading:
     formatted = ended and len(rest) == 3 and rest[0] == ANSWER and rest[1].isdecimal() and rest[2] == ANSWERED
     value = int(rest[1]) if formatted else None
     return Reading(formatted, value, value == problem.answer, thought, n)
-
-
-def wrong_steps(answer: str) -> int:
-    """How many of the written equations are false."""
-    words, wrong = answer.split(), 0
-    for i, word in enumerate(words):
-        if word == "=" and i >= 3 and i + 1 < len(words) and words[i - 2] in OPERATIONS:
-            left, right, result = words[i - 3], words[i - 1], words[i + 1]
-            if left.isdecimal() and right.isdecimal() and result.isdecimal():
-                wrong += apply(int(left), words[i - 2], int(right)) != int(result)
-    return wrong
-
-
-def solution(problem: Problem) -> str:
-    """The right answer with its steps."""
-    return write(problem, steps(problem), problem.answer)
 
 
 def short(answer: str) -> str:

@@ -8,10 +8,8 @@ import torch
 from core.models.decoder import Decoder
 from core.rl import losses
 from core.rl.answers import Reading, read
-from core.rl.learning import Recipe, roll_out, update
-from core.rl.policy import token_logprobs
-from core.rl.problems import Problem
-from core.rl.rewards import reward_named
+from core.rl.learning import Recipe, Rollout, update
+from core.rl.policy import Answers, token_logprobs
 
 
 @dataclass(frozen=True)
@@ -27,18 +25,18 @@ class Group:
     kl: float  # nats a token from the model before the update, on these answers
 
 
-def one_update(network: Decoder, problem: Problem, question: str, size: int, reward: str, seed: int, learning_rate: float = 2e-4) -> Group:
-    """Draw a group of answers, pay them, and take one GRPO step on a copy of `network`; the network itself stays as it is."""
-    generator = torch.Generator().manual_seed(seed)
-    rollout = roll_out(network, [problem], [question], size, reward_named(reward), generator)
+def one_update(network: Decoder, rollout: Rollout, size: int, learning_rate: float = 2e-4) -> Group:
+    """What one GRPO step on the first `size` answers to one problem does, on a copy of `network`; the network stays as it is."""
+    answers = Answers(*(part[:size] for part in (rollout.answers.ids, rollout.answers.logprobs, rollout.answers.mask)))
+    group = Rollout(rollout.problems[:size], rollout.prompts[:size], answers, rollout.texts[:size], rollout.rewards[:size])
     pupil = copy.deepcopy(network).requires_grad_(True)
     optimizer = torch.optim.AdamW(pupil.parameters(), lr=learning_rate, weight_decay=0.0)
-    update(pupil, network, None, optimizer, rollout, Recipe(group=size, steps=1), generator)
-    ids, mask = rollout.answers.ids, rollout.answers.mask
+    update(pupil, network, None, optimizer, group, Recipe(group=size, steps=1), torch.Generator().manual_seed(0))
     with torch.no_grad():
-        before, after = (token_logprobs(model, rollout.prompts, ids) for model in (network, pupil))
-    chances = [((logprobs * mask).sum(1)).exp().tolist() for logprobs in (before, after)]
+        after = token_logprobs(pupil, group.prompts, answers.ids) * answers.mask
+    chances = [logprobs.sum(1).exp().tolist() for logprobs in (answers.logprobs, after)]
     return Group(
-        rollout.texts, [read(text, problem) for text in rollout.texts], rollout.rewards.tolist(),
-        losses.group_advantages(rollout.rewards).tolist(), *chances, float(losses.masked_mean(losses.kl_estimate(after, before), mask)),
+        group.texts, [read(text, problem) for text, problem in zip(group.texts, group.problems)], group.rewards.tolist(),
+        losses.group_advantages(group.rewards).tolist(), *chances,
+        float(losses.masked_mean(losses.kl_estimate(after, answers.logprobs), answers.mask)),
     )  # fmt: skip

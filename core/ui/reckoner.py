@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
+import torch
 
 from core.rl.answers import short
 from core.rl.family import Family, load_family
 from core.rl.group import Group, one_update
-from core.rl.learning import Recipe, Update, learn
+from core.rl.learning import Recipe, Rollout, Update, learn, roll_out
 from core.rl.problems import MOST_TERM, Problem, ask, language_of, read_problem
 from core.rl.rewards import reward_named
 from core.rl.thinking import Tried, revise, try_often
@@ -25,7 +26,8 @@ RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
 LIVE = Recipe(updates=60, questions=8, group=8, steps=2, learning_rate=8e-4)
 MOST_PAID = {"rules": 2.0, "equations": 8.0}  # where the axis of rewards ends
 MOST, ROUNDS = 64, 8  # answers to one problem, revisions of one
-_groups, _tried, _odds = Kept(most=64), Kept(most=64), Kept(most=64)
+MOST_GROUP = 16  # answers drawn; smaller groups are the first of them
+_rollouts, _groups, _tried, _odds = (Kept(most=64) for _ in range(4))
 
 
 def draw_again(page) -> None:
@@ -58,8 +60,12 @@ def problem_of(text: str, language: str) -> tuple[Problem, str]:
 
 def group(stage: str, problem: Problem, question: str, size: int, reward: str, seed: int) -> Group:
     """A group of answers and what one update does; the same settings give the same group."""
-    key = (stage, question, size, reward, seed)
-    return _groups.get(key, lambda: one_update(family().networks[stage], problem, question, size, reward, seed))
+    network, key = family().networks[stage], (stage, question, reward, seed)
+
+    def drawn() -> Rollout:
+        return roll_out(network, [problem], [question], MOST_GROUP, reward_named(reward), torch.Generator().manual_seed(seed))
+
+    return _groups.get((*key, size), lambda: one_update(network, _rollouts.get(key, drawn), size))
 
 
 @cache
