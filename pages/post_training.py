@@ -48,12 +48,11 @@ def guess():
 
 
 @fragment
-def experiment():
+def experiment(reward):
     with panels.panel(page, "group", "live"):
         left, right = st.columns(2, gap="medium")
         with left:
             problem, question = reckoner.asked(page)
-            reward = controls.segmented(page, "reward", REWARDS, "rules")
         with right:
             stage = controls.select(page, "stage", STAGES, "tuned")
             size = controls.slider(page, "size", 4, reckoner.MOST_GROUP, 8)
@@ -72,12 +71,11 @@ def experiment():
         if data["advantage"].abs().max() == 0:
             st.markdown(t("group.equal"))
         panels.download(page, "group", lambda: data)
-    recorded(page, reward)
     panels.takeaway(page, start=accuracy["tuned"]["right"], end=accuracy["grpo"]["mean"], **counted)
 
 
 @fragment
-def live():
+def live(reward):
     with panels.panel(page, "live", "live"):
         run = reckoner.live_run(page)
         if run:
@@ -85,7 +83,7 @@ def live():
         running = bool(run and run.running)
         with st.container(horizontal=True):
             start = {"on_click": reckoner.start_run, "icon": ":material/play_arrow:", "type": "primary", "disabled": running}
-            st.button(t("live.start"), key=page.key("start"), args=(page, state.get(page.key("reward"), "rules")), **start)
+            st.button(t("live.start"), key=page.key("start"), args=(page, reward), **start)
             st.button(
                 t("live.stop"), key=page.key("stop"), icon=":material/stop:", on_click=reckoner.stop_run, args=(page,), disabled=not running
             )
@@ -124,8 +122,10 @@ above = st.container()
 controls.presets(page, PRESETS)
 with above:
     guess()
-experiment()
-live()
+reward = controls.segmented(page, "reward", REWARDS, "rules")
+experiment(reward)
+fragment(recorded)(page, reward)
+live(reward)
 before_and_after(page)
 memory()
 for name in ("myth", "judge"):

@@ -44,14 +44,13 @@ def guess():
 
 
 @fragment
-def experiment():
+def experiment(stage):
     with panels.panel(page, "votes", "live"):
         left, right = st.columns(2, gap="medium")
         with left:
             problem, question = reckoner.asked(page)
             temperature = controls.slider(page, "temperature", 0.2, 2.0, 1.0, 0.2)
         with right:
-            stage = controls.segmented(page, "stage", ["tuned", "grpo"], "tuned")
             controls.segmented(page, "way", ["steps", "direct"], "steps")
         votes = int(live_slider(page, "votes", 1, reckoner.MOST, 16, 1, every_step=True))
         found = drawn(problem, question)
@@ -74,7 +73,6 @@ def experiment():
         panels.download(page, "votes", lambda: data)
     chances = odds(found, problem)
     revision(stage, problem, question, temperature)
-    spent(stage)
     panels.takeaway(page, **said, first=chances["vote"][0], last=chances["vote"][-1], checked=chances["verifier"][-1])
 
 
@@ -98,6 +96,7 @@ def revision(stage, problem, question, temperature):
         st.markdown(t("revision.result", n=len(chain) - 1, changes=changes, tokens=int(table["tokens"].sum())))
 
 
+@fragment
 def spent(stage):
     with panels.panel(page, "spent", "recorded"):
         rows, recorded = reckoner.thinking()
@@ -125,7 +124,9 @@ above = st.container()
 controls.presets(page, PRESETS)
 with above:
     guess()
-experiment()
+stage = controls.segmented(page, "stage", ["tuned", "grpo"], "tuned")
+experiment(stage)
+spent(stage)
 with st.container(border=True):
     st.subheader(t("figures.title"), anchor=False)
     st.markdown(t("figures.table"))
