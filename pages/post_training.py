@@ -9,7 +9,7 @@ from core.rl.answers import short
 from core.rl.group import one_update
 from core.rl.trend import trend
 from core.ui import controls, panels, reckoner
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
 from core.ui.learning_views import before_and_after, recorded
 from core.ui.live_slider import live_slider
@@ -65,6 +65,7 @@ def experiment(reward):
         counted = {"right": sum(right), "n": len(right), "question": question, "solution": problem.answer}
         st.caption(t("group.asked", **counted))
         draw(page, "answers", spec, data, t.plain("group.alt", **counted))
+        seen_first()
         formatted = sum(one.formatted for one in found.readings) / len(right)
         numbers = {"paid": float(data["reward"].mean()), "moved": found.kl, "formatted": formatted}
         panels.metrics(page, numbers, {"paid": ".2f", "moved": ".4f", "formatted": ".0%"})

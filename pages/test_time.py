@@ -7,7 +7,7 @@ from core.rl import voting
 from core.rl.answers import short
 from core.rl.thinking import revise
 from core.ui import controls, panels, reckoner
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider
 
@@ -65,6 +65,7 @@ def experiment(stage):
             "solution": problem.answer,
         }
         draw(page, "votes", spec, data, t.plain("votes.alt", **said))
+        seen_first()
         numbers = {"share": float(found.right.mean()), "spent": int(found.tokens[0, :votes].sum()), "one": float(found.tokens.mean())}
         panels.metrics(page, numbers, {"share": ".0%", "spent": ",d", "one": ".1f"})
         st.markdown(t("votes.won" if winner == problem.answer else "votes.lost", **said))
