@@ -107,6 +107,7 @@ PROBES = (
     pick("next_token", "tokens", "tokens", 1, 2, 3),
     write("next_token", "bars"),
     Probe("next_token", "write", "button", (Step("click", key("next_token", "write", "button")),), key("next_token", "bars"),
+          link="next_token_seed=9",  # a text that goes on long enough
           stop=Step("click", key("next_token", "stop", "button")), stopped=key("next_token", "stop")),
     push("beam_search", "back", watch="tree"),
     push("beam_search", "on", watch="tree", link="beam_search_shown=1"),
