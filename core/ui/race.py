@@ -32,7 +32,7 @@ class Lanes:
     def run(self, writer: Callable[[str], Iterator]) -> Iterator[None]:
         """Let the lane whose clock is behind write its next token; yields when it is time to draw."""
         running = {kind: writer(kind) for kind in self.tokens}
-        drawn = time.perf_counter()
+        drawn = -REDRAW  # the first token is drawn at once
         while running:
             kind = min(running, key=self.seconds)
             step = next(running[kind], None)
