@@ -52,11 +52,16 @@ def spec(function: Callable[..., alt.TopLevelMixin]) -> Callable[..., dict]:
 
 
 def _without_data(part):
-    """A spec without the empty data set that Altair writes into every layer: it would add a row named "undefined"."""
+    """A spec without the empty data set that Altair writes into every layer: it would add a row named "undefined".
+
+    Lines say nothing to a screen reader, which meets the chart's sentence instead.
+    """
     if isinstance(part, list):
         return [_without_data(p) for p in part]
     if not isinstance(part, dict):
         return part
+    if isinstance(part.get("mark"), dict) and part["mark"].get("type") == "rule":
+        part = part | {"mark": part["mark"] | {"aria": False}}
     return {key: _without_data(value) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
 
 
