@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.models.decoder import Decoder
+from core.models.outline import outline
 
 
 @torch.no_grad()
@@ -28,8 +29,7 @@ def pool_heads(network: Decoder, n_kv_heads: int) -> Decoder:
         heads = weight.view(n_kv_heads, -1, config.head_dim, *weight.shape[1:])  # (heads left, heads of a group, D, ...)
         return heads.mean(1).flatten(0, 1)
 
-    with torch.device("meta"):
-        few = Decoder(replace(config, n_kv_heads=n_kv_heads, dropout=0.0))
+    few = outline(replace(config, n_kv_heads=n_kv_heads, dropout=0.0))
     state = {name: pooled(name, weight) for name, weight in network.state_dict().items()}
     few.load_state_dict(state | {"unembed.weight": state.get("unembed.weight", state["embed.weight"])}, assign=True)
     if config.tied_embeddings:

@@ -32,7 +32,7 @@ class PackedLinear(nn.Module):
         raise NotImplementedError
 
     def _save_to_state_dict(self, destination, prefix, keep_vars) -> None:
-        destination[prefix + "weight"] = self.weight
+        destination[prefix + "weight"] = self.weight if keep_vars else self.weight.detach()  # may be a shared parameter itself
         if self.bias is not None:
             destination[prefix + "bias"] = self.bias
 

@@ -28,6 +28,7 @@ _STYLE = """<style>
 [data-testid='stMainBlockContainer'] { max-width: 70rem; margin: 0 auto; }
 [data-testid='stCaptionContainer'] { color: color-mix(in srgb, currentColor 78%, transparent) !important; opacity: 1 !important; }
 [data-testid='stCaptionContainer'] p { color: inherit !important; }
+[data-testid='stMarkdownContainer'] table { display: block; max-width: 100%; overflow-x: auto; }
 button[data-variant][data-selected='true'], [data-testid='stSliderThumbValue'] { color: light-dark(#0b6e69, #5fcfc3) !important; }
 [data-testid^='stBaseButton-primary'] kbd { color: inherit !important; opacity: 1; }
 @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 1ms !important; transition: none !important; } }

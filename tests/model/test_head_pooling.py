@@ -56,3 +56,8 @@ def test_pooling_the_bundled_model_breaks_it_the_more_the_fewer_heads(mini):
     for wrong in (0, 4, 12):
         with pytest.raises(ValueError, match="must divide 6"):
             pool_heads(mini.network, wrong)
+
+
+def test_the_shared_model_stays_read_only(mini):
+    pool_heads(mini.network, 1)
+    assert not any(p.requires_grad for p in mini.network.parameters())
