@@ -61,6 +61,7 @@ def press_on(page, key: str, now, then) -> None:
     for _ in range(6):
         settled(page)
         if now.is_visible():
+            page.evaluate("() => document.activeElement?.blur()")  # a field would take the key for itself
             page.keyboard.press(key)
         try:
             return then.wait_for(timeout=PATIENCE / 6)

@@ -127,7 +127,12 @@ def test_a_lesson_is_walked_by_keyboard(visit):
     card.get_by_text("step 4 of 8").wait_for()
     press_on(page, "PageDown", card.get_by_text("step 4 of 8"), card.get_by_text("step 5 of 8"))
     assert card.get_by_text("Done").count() == 0
-    page.locator(SLIDER).press("ArrowLeft")
+    for _ in range(6):  # a key that comes before the slider is whole is lost
+        settled(page)
+        page.locator(SLIDER).press("ArrowLeft")
+        page.wait_for_timeout(5000)
+        if card.get_by_text("Done").count():
+            break
     card.get_by_text("Done").wait_for()
     page.locator("h1").click()
     press_on(page, "PageDown", card.get_by_text("step 5 of 8"), card.get_by_text("step 6 of 8"))
