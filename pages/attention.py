@@ -13,6 +13,7 @@ from core.ui.charts import PICTURE_ONLY, draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.head_controls import attention_strip, gallery, head_list, kind_name, stepper, switches
 from core.ui.heads import written
+from core.ui.lab import lab
 
 SHOWN = 10  # candidates for the next token
 HARDLY = 0.05  # nats: below, a prediction has hardly changed
@@ -135,16 +136,6 @@ def ablation(ids, found, head):
         panels.download(page, "ablation", lambda: data)
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=400, min_tokens=2)
-    with above:
-        guess(ids)
-    experiment(ids)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, max_tokens=400, min_tokens=2)
 panels.source(page, head_steps, without_first, head_profile, head_kind, logits_without)
 panels.sources(page)

@@ -10,6 +10,7 @@ from core.measure.repetition import repeated
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
+from core.ui.lab import lab
 from core.ui.live_slider import selector, stepped_slider
 from core.ui.searches import cache_sizes, compared, ends, hypothesis_table, marked_strip, searched, winner, written
 from core.ui.wide import draw_wide
@@ -133,17 +134,7 @@ def degenerate(prompt, width):
     panels.download(page, "degenerate", lambda: data)
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    prompt = controls.prompt(page, max_tokens=400)
-    with above:
-        guess(prompt)
-    experiment(prompt)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, max_tokens=400)
 panels.myth_fact(page)
 panels.source(page, beam_search, beam_steps, repeated)
 panels.sources(page)

@@ -9,9 +9,10 @@ from core.charts import context as charts
 from core.charts.distribution import distribution_chart, distribution_data
 from core.costs.attention_pairs import pairs
 from core.measure.context import answer_probability_by_window, losses_in_window, next_probs_by_window
-from core.ui import controls, live, panels
+from core.ui import live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
 from core.ui.token_strip import Token, token_strip
 from core.ui.windows import answers_by_window, followed, probs_in_window, windowed_losses
@@ -117,17 +118,7 @@ def cost(n, window):
         panels.download(page, "cost", lambda: data)
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=400, min_tokens=8)
-    with above:
-        guess(ids)
-    experiment(ids)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, max_tokens=400, min_tokens=8)
 panels.myth_fact(page)
 panels.myth_fact(page, "square")
 panels.source(page, answer_probability_by_window, next_probs_by_window, losses_in_window, pairs)

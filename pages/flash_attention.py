@@ -10,6 +10,7 @@ from core.models.tiled_attention import standard_attention, tiled_attention
 from core.ui import controls, panels
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
 from core.ui.tiles import SIZES, head_choice, last_measured, measure_next, published, start_and_stop, tiled
 
@@ -125,17 +126,7 @@ def scale():
         panels.download(page, "scale", lambda: data)
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=320, keep="head", min_tokens=2)
-    with above:
-        guess(ids)
-    experiment(ids)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, max_tokens=320, keep="head", min_tokens=2)
 published(page)
 time()
 scale()

@@ -5,10 +5,11 @@ import streamlit as st
 from core.costs import parts
 from core.measure.attribution import attribute
 from core.measure.forward import logit_lens, read_pass
-from core.ui import controls, heads, panels, passes
+from core.ui import heads, panels, passes
 from core.ui.charts import seen_first
 from core.ui.forward_map import forward_map
 from core.ui.frame import fragment, require
+from core.ui.lab import lab
 from core.ui.pass_details import cost_table, detail
 
 DEFAULT = {"block": None, "token": None, "head": None, "answer": None}
@@ -53,16 +54,6 @@ def spent(ids):
         panels.table(page, "cost", table, shares=("parameter_share", "flop_share"))
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=320, keep="tail")
-    with above:
-        guess(ids)
-    experiment(ids)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, max_tokens=320, keep="tail")
 panels.source(page, read_pass, logit_lens, attribute, parts)
 panels.sources(page)

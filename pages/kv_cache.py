@@ -12,8 +12,9 @@ from core.measure.segments import count, without_cache
 from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider
-from core.ui.race import race
+from core.ui.race import race, start_button
 from core.ui.step_table import step_data, step_table
 from core.ui.strategies import compared_steps, comparison, held_tokens, step_rows, strategy_run, writing
 from core.ui.token_strip import token_strip
@@ -73,7 +74,7 @@ def work(ids):
 def lanes(ids):
     with panels.panel(page, "race", "live"):
         n = controls.slider(page, "race_tokens", 10, 60, 30, 10)
-        start = st.button(t("race.start"), icon=":material/flag:", type="primary", key=page.key("race_start"))
+        start = start_button(page, "race", ":material/flag:")
         race(page, (tuple(ids), n), n, start, lambda kind: generate(lm, ids, n, temperature=0.0, cache=kind))
 
 
@@ -129,20 +130,7 @@ def models():
         panels.table(page, "models", data)
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=400, min_tokens=2)
-    with above:
-        guess(ids)
-    work(ids)
-    lanes(ids)
-    compare(ids)
-    pages(ids)
-
-
-lab()
+lab(page, PRESETS, guess, work, lanes, compare, pages, max_tokens=400, min_tokens=2)
 models()
 panels.myth_fact(page)
 panels.source(page, Cache.update, WatchedCache.update, STRATEGIES["sinks"], STRATEGIES["heavy_hitters"], PagedCache.drop, drift_from_full)

@@ -9,6 +9,7 @@ from core.ui import controls, live, panels
 from core.ui.appended import append_button, appended, set_appended
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
 from core.ui.token_strip import candidates, expected_there, read_tokens, token_strip
 
@@ -135,16 +136,6 @@ def write(n, reading, added, seed, **chosen):
         state[LEFT] = 0 if token == lm.tokenizer.eot else n - 1
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    prompt = controls.prompt(page)
-    with above:
-        guess(prompt)
-    experiment(prompt)
-
-
-lab()
+lab(page, PRESETS, guess, experiment)
 panels.source(page, distribution, entropy_bits, live.read)
 panels.sources(page)

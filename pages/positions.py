@@ -12,6 +12,7 @@ from core.ui import positions as kept
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.head_controls import head_list
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
 
 SHOWN = 8  # next tokens in the chart
@@ -130,18 +131,7 @@ def schemes():
         panels.download(page, "scheme", lambda: data.drop(columns="shade"))
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=200, min_tokens=4)
-    with above:
-        guess(ids)
-    turning(ids)
-    shuffling(ids)
-
-
-lab()
+lab(page, PRESETS, guess, turning, shuffling, max_tokens=200, min_tokens=4)
 longer()
 own()
 schemes()

@@ -15,6 +15,7 @@ from core.quantization.sizes import stored_size
 from core.ui import controls, live, panels
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
+from core.ui.lab import lab
 from core.ui.quantized import (
     Stored,
     error_by_layer,
@@ -45,7 +46,7 @@ heldout = lm.tokenizer.encode(t.plain("heldout.text").strip())
 
 
 @fragment
-def guess():
+def guess(_prompt):
     def answer():
         before, after = scores(lm, heldout), scores(small_model(lm, Stored("int4", "group", 32)).lm, heldout)
         worse = after.perplexity / before.perplexity - 1
@@ -133,17 +134,7 @@ def seventy(stored):
         panels.table(page, "real", charts.seventy_data(t.words("real.names", *charts.REAL_FORMATS)))
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    prompt = controls.prompt(page, max_tokens=400, min_tokens=2)
-    with above:
-        guess()
-    experiment(prompt)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, max_tokens=400, min_tokens=2)
 panels.myth_fact(page)
 panels.myth_fact(page, "training")
 panels.source(page, quantize, encode_float, stored_size)

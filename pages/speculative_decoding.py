@@ -11,6 +11,7 @@ from core.ui import controls, panels, speculation
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.gains import measured_gains
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider
 from core.ui.race import race, start_button
 from core.ui.rounds import draw_rounds
@@ -130,19 +131,7 @@ def formula():
         panels.download(page, "formula", lambda: data)
 
 
-@fragment
-def lab():
-    above = st.container()
-    controls.presets(page, PRESETS)
-    ids = controls.prompt(page, max_tokens=400)
-    with above:
-        guess(ids)
-    experiment(ids)
-    lanes(ids)
-    lengths(ids)
-
-
-lab()
+lab(page, PRESETS, guess, experiment, lanes, lengths, max_tokens=400)
 formula()
 panels.myth_fact(page)
 panels.source(page, speculate, verify, gain)

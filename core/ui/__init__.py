@@ -6,13 +6,12 @@ put its words into assets/texts/{en,de}/<topic>.toml, and add one line to PAGES 
 
     """Lab: what a model is sure of."""
 
-    import streamlit as st
-
     from core.charts.distribution import distribution_chart, distribution_data
     from core.decoding import distribution
     from core.ui import controls, live, panels
     from core.ui.charts import draw
     from core.ui.frame import fragment, require
+    from core.ui.lab import lab
     from core.ui.live_slider import live_slider
     from core.ui.token_strip import read_tokens, token_strip
 
@@ -45,12 +44,8 @@ put its words into assets/texts/{en,de}/<topic>.toml, and add one line to PAGES 
         panels.predict(page, ("yes", "no"), lambda: ("no", {"share": float(distribution(live.read(lm, ids).logits).max())}))
 
 
-    above = st.container()              # the prediction stands above, but its answer needs the text
-    controls.presets(page, PRESETS)     # texts presets.fact.label, .prompt, .look, .note
-    ids = controls.prompt(page, max_tokens=512, keep="tail")    # texts prompt.label, prompt.default; handles all bad input
-    with above:
-        guess(ids)
-    experiment(ids)
+    # Texts presets.fact.label, .prompt, .look, .note, prompt.label, prompt.default; all bad input is handled.
+    lab(page, PRESETS, guess, experiment, max_tokens=512, keep="tail")
     panels.myth_fact(page)              # texts myth.claim, myth.fact
     panels.source(page, distribution)   # the core functions that ran, as code
     panels.sources(page)                # texts sources.<name>, Markdown with links

@@ -48,7 +48,7 @@ STRANGE = ["", "   ", "a" * 100_001, "😀👩‍👩‍👧 \x00\x07", "مرح�
 
 
 CODE = {p: (ROOT / "pages" / f"{p}.py").read_text("utf-8") for p in PAGES if p != "home"}
-WITH_TEXT = [p for p, code in CODE.items() if "controls.prompt(" in code or "controls.text(" in code]
+WITH_TEXT = [p for p, code in CODE.items() if any(call in code for call in ("lab(page", "controls.prompt(", "controls.text("))]
 
 
 READ_WHILE_TYPED = ("bias_and_calibration", "embeddings", "multimodal", "post_training", "test_time", "tokens")  # their text is one line
