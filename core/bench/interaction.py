@@ -12,24 +12,17 @@ Work that lasts (writing, races, comparisons) reports its first visible movement
 """
 
 import argparse
-import datetime
 import json
-import os
-import platform
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.bench._probes import EMPTY, PROBES, Probe, Step
+from core.bench._served import ROOT, head, served
 
-ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "assets" / "runs" / "interaction.json"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM += ["--disable-component-update", "--disable-sync"]
@@ -152,11 +145,8 @@ def main(arguments: list[str]) -> None:
         last = measure(browser, empty, EMPTY, options.repeats)
     times = [*first["ms"], *last["ms"]]
     base = statistics.median(times)
-    result = {
-        "what": "milliseconds from a key or click to the first frame in which the chart it drives has changed",
-        "command": " ".join(["python -m core.bench interaction", *arguments]),
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
+    what = "milliseconds from a key or click to the first frame in which the chart it drives has changed"
+    result = head("interaction", arguments, what) | {
         "busy": options.busy,
         "seconds": round(time.time() - started),
         "empty_page": {"median_ms": round(base), "ms": times},
@@ -242,41 +232,6 @@ def _keep_busy(browser, labs: str) -> None:
 
 
 @contextmanager
-def served(app: Path):
-    """`streamlit run` on a free port of this machine; gives the address."""
-    with serving(app) as (address, _):
-        yield address
-
-
-@contextmanager
-def serving(app: Path):
-    """As `served`; gives the address and the process."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
-    options += ["--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
-    command = [sys.executable, "-m", "streamlit", "run", app.name, *options]
-    server = subprocess.Popen(command, cwd=app.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(480):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
-                break
-            except OSError:
-                if server.poll() is not None:
-                    raise RuntimeError(f"{app} ended with {server.returncode} before it answered") from None
-                time.sleep(0.25)
-        else:
-            raise RuntimeError(f"{app} did not answer within 120 s")
-        yield address, server
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-@contextmanager
 def empty_app():
     """The page that the labs are compared with."""
     with tempfile.TemporaryDirectory() as folder:
@@ -302,14 +257,6 @@ def chromium():
 def find_chromium() -> str | None:
     """Where Chromium is; None lets playwright look for its own."""
     return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-
-
-def machine() -> dict:
-    """Processor, cores and what drives the browser."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return {"processor": name, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
 
 
 def _with_ratio(row: dict, base: float) -> dict:

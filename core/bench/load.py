@@ -9,22 +9,20 @@ Every number of viewers gets a fresh server, warmed up by one viewer who opens e
 
 import argparse
 import asyncio
-import datetime
 import json
 import random
 import statistics
 from collections import Counter
 from pathlib import Path
 
+from core.bench._served import ROOT, head, pages_to_move, serving
 from core.bench._viewer import Answer, Lost, Viewer, resident
-from core.bench.interaction import ROOT, machine, serving
 
 OUT = ROOT / "assets" / "runs" / "load.json"
 PAUSE = (2.0, 6.0)  # seconds between two things that a viewer does
 STAY = 6  # things done on a page before the next one is opened
 MOST_VIEWERS, MOST_SECONDS = 200, 600
 SLOW = 5  # slowest controls that are named
-WITHOUT = {"classroom", "home", "timeline"}  # nothing here is moved, or it is moved together
 
 
 def main(arguments: list[str]) -> None:
@@ -36,14 +34,8 @@ def main(arguments: list[str]) -> None:
             asyncio.run(_warm(address, options.pages))
             rows.append(asyncio.run(_class(address, n, options.seconds, options.pages)) | {"rss_mb": round(resident(server.pid) / 1e6)})
         print(_line(rows[-1]), flush=True)
-    result = {
-        "what": "seconds from a control to the last part of the answer, for n viewers at once",
-        "command": " ".join(["python -m core.bench load", *arguments]),
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "pages": options.pages,
-        "runs": rows,
-    }
+    what = "seconds from a control to the last part of the answer, for n viewers at once"
+    result = head("load", arguments, what) | {"pages": options.pages, "runs": rows}
     options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps({"viewers": rows[-1]["viewers"], **{k: rows[-1][k] for k in ("median_s", "p95_s", "lost", "errors")}}))
 
@@ -112,7 +104,7 @@ def _line(row: dict) -> str:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    known = sorted(file.stem for file in (ROOT / "pages").glob("*.py") if file.stem not in WITHOUT)
+    known = pages_to_move()
     parser = argparse.ArgumentParser(prog="python -m core.bench load", description=__doc__.split("\n")[0])
     parser.add_argument("--viewers", type=lambda text: [int(n) for n in text.split(",")], default=[1, 10, 25, 50])
     parser.add_argument("--seconds", type=float, default=60.0, help=f"for each number of viewers, at most {MOST_SECONDS}")

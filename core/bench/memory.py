@@ -8,15 +8,13 @@ and leave. What counts is that the last rounds stay flat. Results: assets/runs/m
 
 import argparse
 import asyncio
-import datetime
 import json
 import random
 import time
 from pathlib import Path
 
+from core.bench._served import ROOT, head, pages_to_move, serving
 from core.bench._viewer import Viewer, resident
-from core.bench.interaction import ROOT, machine, serving
-from core.bench.load import WITHOUT
 
 OUT = ROOT / "assets" / "runs" / "memory.json"
 AT_ONCE = 10
@@ -42,11 +40,7 @@ def main(arguments: list[str]) -> None:
             rounds.append(mb())
             print(f"round {n + 1:3} {rounds[-1]:5} MB", flush=True)
     last = rounds[-LAST:]
-    result = {
-        "what": "MB that the server's process holds",
-        "command": " ".join(["python -m core.bench memory", *arguments]),
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
+    result = head("memory", arguments, "MB that the server's process holds") | {
         "start_mb": start,
         "after_page_mb": pages,
         "sessions_a_round": options.sessions,
@@ -75,7 +69,7 @@ async def _visit(address: str, page: str, rng: random.Random) -> None:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    known = sorted(file.stem for file in (ROOT / "pages").glob("*.py") if file.stem not in WITHOUT)
+    known = pages_to_move()
     parser = argparse.ArgumentParser(prog="python -m core.bench memory", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--sessions", type=int, default=50)

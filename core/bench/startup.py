@@ -7,14 +7,13 @@ Starts the server anew each time. Results: assets/runs/startup.json.
 
 import argparse
 import asyncio
-import datetime
 import json
 import statistics
 import time
 from pathlib import Path
 
+from core.bench._served import ROOT, head, serving
 from core.bench._viewer import Viewer
-from core.bench.interaction import ROOT, machine, serving
 
 OUT = ROOT / "assets" / "runs" / "startup.json"
 PAGE = "next_token"
@@ -28,9 +27,8 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     rows = [_once() for _ in range(options.repeats)]
     medians = {key: round(statistics.median(row[key] for row in rows), 2) for key in rows[0]}
-    command = " ".join(["python -m core.bench startup", *arguments])
-    result = {"what": "seconds", "command": command, "date": datetime.date.today().isoformat(), "machine": machine(), "page": PAGE}
-    options.out.write_text(json.dumps(result | {"median": medians, "runs": rows}, indent=1) + "\n", "utf-8")
+    result = head("startup", arguments, "seconds") | {"page": PAGE, "median": medians, "runs": rows}
+    options.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(json.dumps(medians))
 
 

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from core.bench.interaction import CHROMIUM, IDLE, ROOT, find_chromium, served
+from core.bench._served import ROOT, served
+from core.bench.interaction import CHROMIUM, IDLE, find_chromium
 
 PATIENCE = 120_000  # ms; a machine that runs other things besides takes its time
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from core.bench._served import ROOT, serving
 from core.bench._viewer import Viewer
-from core.bench.interaction import ROOT, serving
 from tests.browser.conftest import bars, changed, settled
 
 pytestmark = pytest.mark.xdist_group("browser")
