@@ -5,6 +5,7 @@ import statistics
 import streamlit as st
 
 from core.charts import measurements as charts
+from core.charts.theme import of_height
 from core.decoding import generate
 from core.measure.recorded import KINDS, recorded, within
 from core.measure.recorded import controls as measured_controls
@@ -51,7 +52,8 @@ def experiment():
         data = charts.controls_data(rows, {(row["page"], row["control"]): called(row) for row in rows})
         words = t.words("speed", "ms", "name", "ratio", "twice")
         slowest = max(row["median_ms"] for row in measured_controls(run))
-        spec = charts.of_height(charts.controls_chart(empty, 100 * (slowest // 100 + 3), language=page.language, **words), len(rows))
+        spec = charts.controls_chart(empty, 100 * (slowest // 100 + 3), language=page.language, **words)
+        spec = of_height(spec, max(len(rows), 2), charts.ROW, 60)
         draw(page, "speed", spec, data, t.plain("speed.alt", n=len(rows), within=within(rows, BOUND), slowest=data["name"][0]))
         panels.download(page, "speed", lambda: data)
         st.caption(t("speed.machine", date=run["date"], cores=run["machine"]["cores"], processor=run["machine"]["processor"]))

@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from core.charts.timeline import of_height, timeline_chart, timeline_data
+from core.charts.theme import of_height
+from core.charts.timeline import ROW, timeline_chart, timeline_data
 from core.history import BADGES, CHECKS, TOPICS, chosen, events
 from core.history.recomputed import tokens_per_parameter, tokens_per_round, win_rate
 from core.ui import controls, panels
@@ -62,7 +63,7 @@ def staircase(found, opened):
         titles = {event.name: t.plain(f"event.options.{event.name}") for event in found}
         words = {name: t.plain(f"line.{name}") for name in ("date", "claim", "support")}
         data = timeline_data(found, titles, BADGE_WORDS, opened.name)
-        spec = of_height(timeline_chart(FIRST, LAST, language=page.language, **words, **BADGE_WORDS), len(found))
+        spec = of_height(timeline_chart(FIRST, LAST, language=page.language, **words, **BADGE_WORDS), len(found), ROW)
         about = {"n": len(found), "first": str(found[0].date.year), "last": str(found[-1].date.year)}
         firm = sum(event.badge in FIRM for event in found)
         alt = t.plain("line.alt", topics=len({event.topic for event in found}), firm=firm, **about)

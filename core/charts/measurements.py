@@ -27,7 +27,7 @@ def controls_data(rows: Sequence[Mapping], names: Mapping[tuple[str, str], str])
 
 @spec
 def controls_chart(base: float, longest: float, language: str = "en", **words: str):
-    """Bars of `controls_data`, their height set by `of_height`; rules at `base`, an empty page’s ms, and at twice that.
+    """Bars of `controls_data`, their height set by `of_height` with ROW; rules at `base`, an empty page’s ms, and at twice that.
 
     `words`: ms, name, ratio, twice.
     """
@@ -45,12 +45,8 @@ def controls_chart(base: float, longest: float, language: str = "en", **words: s
     rule = once.mark_rule(strokeDash=[4, 4], opacity=0.7, stroke="currentColor")
     rules = [rule.encode(x=alt.datum(at)) for at in (base, 2 * base)]
     sign = once.mark_text(text=words["twice"], align="left", dx=4, dy=-24, fontSize=11, fill="currentColor")
-    return finish(alt.layer(*rules, bars, span, names, sign.encode(x=alt.datum(2 * base), y=y)), language)
-
-
-def of_height(chart: dict, rows: int) -> dict:
-    """The spec for so many rows."""
-    return chart | {"height": ROW * max(rows, 2) + 60, "padding": {"top": 26, "left": 5, "right": 5, "bottom": 5}}
+    layers = alt.layer(*rules, bars, span, names, sign.encode(x=alt.datum(2 * base), y=y))
+    return finish(layers.properties(padding={"top": 26, "left": 5, "right": 5, "bottom": 5}), language)
 
 
 def load_data(runs: Sequence[Mapping]) -> pd.DataFrame:

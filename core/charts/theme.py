@@ -51,6 +51,11 @@ def spec(function: Callable[..., alt.TopLevelMixin]) -> Callable[..., dict]:
     return fresh
 
 
+def of_height(chart: dict, rows: int, row: int, more: int = 0) -> dict:
+    """A spec for so many rows of `row` pixels and `more` besides; to build it anew for each number of rows takes a quarter of a second."""
+    return chart | {"height": row * rows + more}
+
+
 def _without_data(part):
     """A spec without the empty data set that Altair writes into every layer: it would add a row named "undefined".
 

@@ -38,7 +38,7 @@ def timeline_data(found: Sequence[Event], titles: Mapping[str, str], badges: Map
 
 @spec
 def timeline_chart(first_year: int, last_year: int, date: str, claim: str, support: str, language: str = "en", **badges: str):
-    """The staircase of `timeline_data`, its height set by `of_height`; a click selects the claim's `name` in the selection `pick`.
+    """The staircase of `timeline_data`, its height set by `of_height` with ROW; a click selects the claim's `name` in the selection `pick`.
 
     The axis always runs over all years, so that a filter is seen to take claims away. `badges`: badge -> word.
     """
@@ -60,8 +60,3 @@ def timeline_chart(first_year: int, last_year: int, date: str, claim: str, suppo
     late = base.transform_filter("datum.late").mark_text(align="right", dx=-13, **style).encode(x=x, text="title:N")
     whole_row = base.mark_bar(size=ROW, opacity=0, cursor="pointer").encode(x=alt.value(0), x2=alt.value("width")).add_params(pick)
     return finish(alt.layer(points, ring, early, late, whole_row), language)
-
-
-def of_height(chart: dict, rows: int) -> dict:
-    """The spec for so many rows; building it anew for each number of rows would take a quarter of a second."""
-    return chart | {"height": ROW * rows}
