@@ -25,24 +25,31 @@ CODE_LENGTH = 6
 STATES = ("open", "closed", "revealed")
 
 _tables = sql.MetaData()
+
+
+def _key(name: str, kind) -> sql.Column:
+    """A part of what tells a table's rows apart."""
+    return sql.Column(name, kind, primary_key=True, autoincrement=False)
+
+
 _rooms = sql.Table(
     "classroom_rooms", _tables,
-    sql.Column("code", sql.String(CODE_LENGTH), primary_key=True),
+    _key("code", sql.String(CODE_LENGTH)),
     sql.Column("token_hash", sql.String(64), nullable=False),
     sql.Column("expires", sql.Float(53), nullable=False),  # seconds since 1970
 )  # fmt: skip
 _questions = sql.Table(
     "classroom_questions", _tables,
-    sql.Column("code", sql.String(CODE_LENGTH), primary_key=True),
-    sql.Column("number", sql.Integer, primary_key=True, autoincrement=False),
+    _key("code", sql.String(CODE_LENGTH)),
+    _key("number", sql.Integer),
     sql.Column("state", sql.String(8), nullable=False),
     sql.Column("body", sql.Text, nullable=False),
 )  # fmt: skip
 _answers = sql.Table(
     "classroom_answers", _tables,
-    sql.Column("code", sql.String(CODE_LENGTH), primary_key=True),
-    sql.Column("number", sql.Integer, primary_key=True, autoincrement=False),
-    sql.Column("participant", sql.String(64), primary_key=True),
+    _key("code", sql.String(CODE_LENGTH)),
+    _key("number", sql.Integer),
+    _key("participant", sql.String(64)),
     sql.Column("choice", sql.Integer, nullable=False),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.ui.texts import LANGUAGES, TEXTS, Texts
+from core.ui.texts import LANGUAGES, Texts
 
 _SHEET_STYLE = """
 @page { size: A4; margin: 16mm }
@@ -36,10 +36,9 @@ def share(t: Texts, stem: str) -> None:
                 st.caption(t("share.long"))
             st.caption(t("share.embed"))
             st.code(link(embed="true"), language=None, wrap_lines=True)
-            if (TEXTS / t.language / f"{stem}.toml").exists() and stem != "home":
-                if has_sheet(stem):
-                    sheet = {"file_name": f"glassbox_{stem}.html", "mime": "text/html", "on_click": "ignore", "icon": ":material/print:"}
-                    st.download_button(t("share.sheet"), lambda: work_sheet(stem, t.language, url), key="_share_sheet", **sheet)
+            if has_sheet(stem):
+                sheet = {"file_name": f"glassbox_{stem}.html", "mime": "text/html", "on_click": "ignore", "icon": ":material/print:"}
+                st.download_button(t("share.sheet"), lambda: work_sheet(stem, t.language, url), key="_share_sheet", **sheet)
 
     st.fragment(draw)()
 
