@@ -76,13 +76,10 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor, source: Tensor | None = None, seen: Tensor | None = None, tap: Tap | None = None) -> Tensor:
-        def named(part: str) -> Tap | None:
-            return tap and (lambda name, value: tap(f"{part}.{name}", value))
-
         normed = self.ln1(x)
-        x = x + self.dropout(self.attn(normed, normed, mask, named("attn")))
+        x = x + self.dropout(self.attn(normed, normed, mask, _under(tap, "attn")))
         if self.cross is not None:
-            x = x + self.dropout(self.cross(self.ln_cross(x), source, bidirectional_mask(seen), named("cross")))
+            x = x + self.dropout(self.cross(self.ln_cross(x), source, bidirectional_mask(seen), _under(tap, "cross")))
         return x + self.dropout(self.down(F.gelu(self.up(self.ln2(x)))))
 
 

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from zlib import crc32
 
 from core.training.curriculum.parallel import sentence_pair
@@ -24,8 +25,11 @@ class Words:
 
     def encode(self, sentence: str) -> list[int]:
         """Ids of the words and signs; what the list lacks becomes UNKNOWN."""
-        places = {word: i for i, word in enumerate(self.words)}
-        return [places.get(word, UNKNOWN) for word in split(sentence)]
+        return [self._places.get(word, UNKNOWN) for word in split(sentence)]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.words)}
 
     def decode(self, ids: Iterable[int]) -> str:
         """A sentence again; special words are left out, but for a gap and an unknown word."""
