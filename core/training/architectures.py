@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -87,18 +86,7 @@ def measured(network: nn.Module, tokenizer, data: Path, most_probes: int | None 
         for distance in DISTANCES
     }
     device = next(network.parameters()).device
-    ids = torch.cat(held_out_rows(data)).to(device)
+    ids = torch.cat(list(evaluate.held_out_rows(data, 16, REACH + 1).values())).to(device)
     with torch.backends.cudnn.flags(enabled=False):  # cuDNN gives a recurrent network no gradient outside of training
         reach = gradient_by_distance(network, ids)
     return {"held_out_nats_per_token": losses, "names": names, "gradient_by_distance": [float(f"{x:.4g}") for x in reach]}
-
-
-def held_out_rows(data: Path, most: int = 16) -> list[torch.Tensor]:
-    """Up to `most` rows (n, REACH + 1) of every held-out source."""
-    found = []
-    for file in sorted(data.glob("*.val.npy")):
-        ids = torch.from_numpy(np.load(file).astype(np.int64))
-        n = min(most, len(ids) // (REACH + 1))
-        if n:
-            found.append(ids[: n * (REACH + 1)].view(n, REACH + 1))
-    return found

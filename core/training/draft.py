@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from core.checkpoints.folder import load_folder, load_weights
+from core.decoding import generate
 from core.measure.drift import top1_agreement, total_variation
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.quantization.packed import prepare
 from core.training.corpora import SOURCES
+from core.training.evaluate import SAMPLES, held_out_rows
 from core.training.loop import Recipe, initialise, learning_rate, make_optimizer, write_csv
 from core.training.recipes import save
 
@@ -206,20 +208,8 @@ def run(
     return result
 
 
-def held_out_rows(data: Path, n: int, row: int) -> dict[str, Tensor]:
-    """Rows (n, row) from the start of every held-out source."""
-    found = {}
-    for file in sorted(data.glob("*.val.npy")):
-        ids = torch.from_numpy(np.load(file).astype(np.int64))
-        found[file.name.removesuffix(".val.npy")] = ids[: n * row].view(-1, row)
-    return found
-
-
 def own_text(lm: LanguageModel, network: Decoder, n_tokens: int = 96) -> dict[str, dict[str, float]]:
     """Agreement on what mini itself writes, at temperature 1 and 0, after the beginnings of core/training/evaluate.py."""
-    from core.decoding import generate
-    from core.training.evaluate import SAMPLES
-
     found = {}
     for temperature in (0.0, 1.0):
         scores = []

@@ -38,6 +38,16 @@ def held_out_losses(network: Decoder, data: Path, most_rows: int | None = None, 
     return losses
 
 
+def held_out_rows(data: Path, most: int, row: int) -> dict[str, Tensor]:
+    """Up to `most` rows (n, row) from the start of every held-out source that has one."""
+    found = {}
+    for file in sorted(data.glob("*.val.npy")):
+        ids = torch.from_numpy(np.load(file).astype(np.int64))
+        if n := min(most, len(ids) // row):
+            found[file.name.removesuffix(".val.npy")] = ids[: n * row].view(n, row)
+    return found
+
+
 def bits_per_byte(losses: dict[str, float], data: Path, tokenizer) -> dict[str, float]:
     """The same losses for one byte of text instead of one token, comparable between tokenizers."""
     bits = {}
