@@ -7,11 +7,10 @@ from core.charts.attention import map_chart, map_data
 from core.measure.attention_stats import head_profile
 from core.measure.in_context import few_shot, few_shot_prompts, in_context_score, induction_scores
 from core.models.trace import trace
-from core.ui import controls, panels
+from core.ui import controls, heads, panels
 from core.ui import in_context as kept
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
-from core.ui.heads import written
 from core.ui.live_slider import live_slider, selector
 
 HARDLY, TENFOLD = 1.5, 10  # times as probable
@@ -101,13 +100,13 @@ def induction():
         head = kept.opened(page, found)
         ids, maps = kept.twice_heads(lm)
         pattern = maps.patterns(head[0])[head[1]]
-        says = {"head": written(head), "score": float(found[head]), "here": kept.score_on(pattern, ids), "n": kept.HALF}
-        says |= {"best": written(kept.strongest(found, 1)[0]), "highest": float(found.max()), "heads": found.numel()}
+        says = {"head": heads.written(head), "score": float(found[head]), "here": kept.score_on(pattern, ids), "n": kept.HALF}
+        says |= {"best": heads.written(kept.strongest(found, 1)[0]), "highest": float(found.max()), "heads": found.numel()}
         left, right = st.columns([2, 3], gap="medium")
         with left:
             cells = charts.scores_data(found.numpy(), kept.strongest(found, 4), head)
             spec = charts.scores_chart(len(found), **t.words("induction", "layer", "head", "score"), language=page.language)
-            open_head = lambda row: controls.set_value(page, "head", (int(row["layer"]) - 1, int(row["head"]) - 1))  # noqa: E731
+            open_head = lambda row: heads.open_head(page, (int(row["layer"]) - 1, int(row["head"]) - 1))  # noqa: E731
             draw(page, "scores", spec, cells, t.plain("induction.alt", **says), open_head)
         with right:
             tokens = lm.tokenizer.labels(ids)

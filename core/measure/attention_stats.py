@@ -62,10 +62,15 @@ def profiles_on_repeats(lm: LanguageModel, n_tokens: int = 50, seed: int = 0) ->
     """
     if not 1 <= n_tokens <= lm.config.context_length // 2:
         raise ValueError(f"n_tokens must be in 1..{lm.config.context_length // 2}, got {n_tokens}")
-    once = torch.randint(0, lm.config.vocab_size, (n_tokens,), generator=torch.Generator().manual_seed(seed))
-    ids = torch.cat((once, once))
+    ids = random_twice(lm, n_tokens, seed)
     activations = trace(lm, ids)
     return [head_profile(activations[f"blocks.{layer}.attn.hook_pattern"], ids) for layer in range(lm.config.n_layers)]
+
+
+def random_twice(lm: LanguageModel, n_tokens: int, seed: int = 0) -> list[int]:
+    """Random tokens and the same ones again."""
+    once = torch.randint(0, lm.config.vocab_size, (n_tokens,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return once + once
 
 
 def head_kind(profile: HeadProfile, head: int) -> str:

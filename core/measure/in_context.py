@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.measure.attention_stats import profiles_on_repeats
+from core.measure.perplexity import token_nll
 from core.models.language_model import LanguageModel
 from core.models.trace import trace
 
@@ -84,16 +84,10 @@ def beside(off: Sequence[Head], n_heads: int, seed: int = 0) -> list[Head]:
     return sorted(found)
 
 
-def random_twice(lm: LanguageModel, n_tokens: int, seed: int = 0) -> list[int]:
-    """Random tokens and the same ones again."""
-    once = torch.randint(0, lm.config.vocab_size, (n_tokens,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return once + once
-
-
 def losses(lm: LanguageModel, ids: Sequence[int], off: Iterable[Head] = ()) -> Tensor:
     """-ln p (nats) of every token but the first, (T - 1,), with the heads `off` switched off."""
     logits = trace(lm, ids, ablate=off, keep=lambda name: False)["logits"]
-    return F.cross_entropy(logits[:-1], torch.tensor(ids[1:]), reduction="none")
+    return token_nll(logits[:-1], torch.tensor(ids[1:]))
 
 
 def bits_by_place(nll: Tensor, n_bytes: Sequence[int], width: int) -> tuple[Tensor, Tensor]:

@@ -51,16 +51,16 @@ def perplexity(lm: LanguageModel, ids, window: int | None = None) -> Perplexity:
     longest = lm.config.context_length
     window = longest if window is None else min(window, longest)
     first = min(window, len(ids) - 1)  # up to here nothing is cut off: one pass serves all positions
-    nll = [_nll(lm.logits(ids[:first]), ids[1 : first + 1])]
+    nll = [token_nll(lm.logits(ids[:first]), ids[1 : first + 1])]
     ends = range(first + 1, len(ids))  # predictions of token `end` from the `window` tokens before it
     n_rows = max(1, TOKENS_AT_ONCE // window)
     for start in range(0, len(ends), n_rows):
         chosen = ends[start : start + n_rows]
         rows = torch.stack([ids[end - window : end] for end in chosen])
-        nll.append(_nll(lm.forward(rows, last_only=True)[:, -1].float(), ids[list(chosen)]))
+        nll.append(token_nll(lm.forward(rows, last_only=True)[:, -1].float(), ids[list(chosen)]))
     return Perplexity(torch.cat(nll))
 
 
-def _nll(logits: Tensor, targets: Tensor) -> Tensor:
-    """-ln softmax(logits)[target]: (n, V), (n,) -> (n,)."""
+def token_nll(logits: Tensor, targets: Tensor) -> Tensor:
+    """-ln softmax(logits)[target]: (n, V), (n,) -> (n,), nats."""
     return torch.nn.functional.cross_entropy(logits, targets, reduction="none")

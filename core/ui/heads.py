@@ -1,5 +1,6 @@
 """Attention heads for the pages: read once for all viewers, and which head, token and key a viewer looks at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,12 +113,18 @@ def opened(page, heads: Heads, default: str = "induction") -> Head:
 
     In the link as `<page>_head=8.6` or `<page>_head=previous`.
     """
-    url.seed(page, "head", default, lambda raw: raw if raw in KINDS else written(_head(raw, page.lm.config)))
+    value = chosen(page, default, KINDS)
+    return heads.strongest(value) if value in KINDS else value
+
+
+def chosen(page, default: str | None = None, names: Sequence[str] = ()) -> Head | str | None:
+    """The head the viewer chose, or one of `names` that stands for a head; `default` until then. In the link as `<page>_head=8.6`."""
+    url.seed(page, "head", default, lambda raw: raw if raw in names else written(_head(raw, page.lm.config)))
     value = st.session_state[page.key("head")]
-    if value not in KINDS and not _there(_head_of(value), page.lm.config):  # of a larger model, before
+    if value != default and value not in names and not _there(_head_of(value), page.lm.config):  # of a larger model, before
         value = st.session_state[page.key("head")] = default
     url.share(page, "head", None if value == default else value)
-    return heads.strongest(value) if value in KINDS else _head(value, page.lm.config)
+    return value if value == default or value in names else _head_of(value)
 
 
 def open_head(page, head: Head) -> None:

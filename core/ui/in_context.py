@@ -1,16 +1,13 @@
 """What the in-context learning lab keeps and asks: examples and a question, shots with heads on and off, scores of heads."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 import streamlit as st
 import torch
 from torch import Tensor
 
-from core.measure.attention_stats import head_profile
+from core.measure.attention_stats import head_profile, random_twice
 from core.measure.heads import read_heads
 from core.measure.in_context import (
     Head,
@@ -20,14 +17,12 @@ from core.measure.in_context import (
     few_shot_prompts,
     induction_scores,
     losses,
-    random_twice,
     strongest,
 )
-from core.ui import controls, url
-from core.ui.heads import written
+from core.measure.recorded import recorded as recorded_run
+from core.ui import controls, heads
 from core.ui.kept import Kept
 
-RECORDED = Path(__file__).resolve().parents[2] / "assets" / "runs" / "in_context.json"
 MOST_EXAMPLES, MOST_TOKENS = 8, 300
 JOINERS = {"line": "\n", "comma": ", ", "stop": ". "}
 DRAWS = 3  # of other heads, to compare with
@@ -126,21 +121,8 @@ def are_scored(lm) -> bool:
 
 
 def opened(page, found: Tensor) -> Head:
-    """The head whose map is open: the one with the highest score until a viewer chose. In the link as `<page>_head=8.6`."""
-    L, H = found.shape
-
-    def read(raw: str) -> Head:
-        layer, _, head = raw.partition(".")
-        if not (layer.isdecimal() and head.isdecimal() and 1 <= int(layer) <= L and 1 <= int(head) <= H):
-            raise ValueError(f"a head is written 1.1 to {L}.{H}, got {raw}")
-        return int(layer) - 1, int(head) - 1
-
-    url.seed(page, "head", None, read)
-    value = st.session_state[page.key("head")]
-    if value is not None and (value[0] >= L or value[1] >= H):  # of a larger model, before
-        value = st.session_state[page.key("head")] = None
-    url.share(page, "head", None if value is None else written(value))
-    return strongest(found, 1)[0] if value is None else value
+    """The head whose map is open: the one with the highest score (of `found` (L, H)) until a viewer chose."""
+    return heads.chosen(page) or strongest(found, 1)[0]
 
 
 def twice(lm, n_off: int) -> dict[str, Tensor]:
@@ -172,10 +154,9 @@ def score_on(pattern: Tensor, ids) -> float:
     return float(head_profile(pattern[None], torch.tensor(ids)).induction[0])
 
 
-@cache
 def recorded(language: str) -> tuple[int, list[dict]]:
     """Width of a bin in bytes, and the models that `python -m core.bench in_context` measured in a language, smallest first."""
-    run = json.loads(RECORDED.read_text("utf-8"))
+    run = recorded_run("in_context")
     models = [{**model, **model["languages"][language]} for model in run["models"] if language in model["languages"]]
     return run["bin"], sorted(models, key=lambda model: model["parameters"])
 

@@ -1,10 +1,9 @@
 """What the positions lab keeps: hands of a query and a key, what another order does, recorded and live losses of long texts."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
+from statistics import fmean
 
 import numpy as np
 import streamlit as st
@@ -14,7 +13,9 @@ from torch import Tensor
 from core.charts.positions import LINES, binned
 from core.decoding import distribution
 from core.measure import kl
+from core.measure.perplexity import token_nll
 from core.measure.positions import Hands, hands, order_effect, score_at, shuffled_words, turned_back
+from core.measure.recorded import recorded as recorded_run
 from core.measure.weight_drift import score_along
 from core.models.positions import alibi_bias, rope_frequencies, sinusoidal_positions
 from core.models.repositioned import SCALINGS, rope_scaled, without_positions
@@ -24,7 +25,6 @@ from core.ui.heads import Head, Heads, written
 from core.ui.kept import Kept
 from core.ui.token_strip import Token, token_strip
 
-RECORDED = Path(__file__).resolve().parents[2] / "assets" / "runs" / "long_texts.json"
 SHOWN = 64  # positions and numbers of each in the picture of a scheme
 _orders, _long = Kept(64), Kept(24)
 
@@ -122,7 +122,7 @@ def _order(lm, ids: list[int], seed: int) -> Order:
 
 
 def _loss(logits: Tensor, ids: list[int]) -> float:
-    return float(torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids[1:])))
+    return float(token_nll(logits[:-1], torch.tensor(ids[1:])).mean())
 
 
 def order_numbers(lm, order: Order, rotation: str) -> dict[str, str | float]:
@@ -144,10 +144,9 @@ def scheme(lm, name: str) -> Tensor | None:
     return alibi_bias(8, SHOWN)[:, -1].flip(-1)  # of the last query, nearest key first: by distance
 
 
-@cache
 def recorded(language: str) -> dict:
     """What `python -m core.bench long_texts` measured: source, documents, tokens, curves, and of the run: trained, bin, model."""
-    run = json.loads(RECORDED.read_text("utf-8"))
+    run = recorded_run("long_texts")
     return run["languages"][language] | {name: run[name] for name in ("trained", "bin", "model", "command")}
 
 
@@ -162,13 +161,9 @@ def long_numbers(language: str, factor: int) -> dict[str, str | float]:
     run = recorded(language)
     edge, end = run["trained"] // run["bin"], factor * run["trained"] // run["bin"]
     curves = {method: curve(language, method, factor) for method in SCALINGS}
-    says = {method: _mean(losses[edge:end]) for method, losses in curves.items()}
-    says |= {f"{method}_before": _mean(losses[:edge]) for method, losses in curves.items()}
+    says = {method: fmean(losses[edge:end]) for method, losses in curves.items()}
+    says |= {f"{method}_before": fmean(losses[:edge]) for method, losses in curves.items()}
     return says | {"n": run["trained"], "end": factor * run["trained"], "documents": run["documents"], "model": run["model"]}
-
-
-def _mean(numbers: list[float]) -> float:
-    return sum(numbers) / len(numbers)
 
 
 def long_words(page, methods: tuple[str, ...]) -> dict[str, str]:
@@ -195,7 +190,11 @@ def long_curves(page, ids, methods: tuple[str, ...], width: int, factor: int = 2
 
 
 def is_measured(lm, ids, method: str, factor: int) -> bool:
-    return (lm.name, tuple(ids), method, factor if method != "none" else 1) in _long
+    return _asked(lm, ids, method, factor) in _long
+
+
+def _asked(lm, ids, method: str, factor: int) -> tuple:
+    return lm.name, tuple(ids), method, factor if method != "none" else 1
 
 
 def long_losses(lm, ids, method: str, factor: int, on_step: Callable[[float], None]) -> Tensor:
@@ -208,5 +207,5 @@ def long_losses(lm, ids, method: str, factor: int, on_step: Callable[[float], No
             on_step(min(sum(map(len, parts)) / len(ids), 1.0))
         return torch.cat(parts)
 
-    return _long.get((lm.name, tuple(ids), method, factor if method != "none" else 1), compute)
+    return _long.get(_asked(lm, ids, method, factor), compute)
 

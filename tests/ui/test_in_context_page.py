@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from core.measure import recorded
 from core.measure.continuations import continuation_logprobs
 from core.measure.in_context import beside, few_shot, few_shot_prompts, induction_scores, strongest
-from core.ui import in_context as kept
 from core.ui.texts import Texts
 from tests.ui.conftest import chart_data, said, told
 
 NAME = "in_context_learning"
+FILE = recorded.RUNS / "in_context.json"
 SHOTS, ABLATION, SCORES, MAP, TWICE, PLACES = range(6)
 
 
@@ -106,7 +107,7 @@ def test_nonsense_in_the_link(open_page, value):
 
 @pytest.mark.parametrize("lang", ["en", "de"])
 def test_recorded_models_are_those_of_the_file(open_page, lang):
-    run = json.loads(kept.RECORDED.read_text("utf-8"))
+    run = json.loads(FILE.read_text("utf-8"))
     models = [model for model in run["models"] if lang in model["languages"]]
     assert models and all(model["command"].startswith("python -m core.bench in_context ") for model in models)
     data = chart_data(open_page(NAME, lang), PLACES)
@@ -115,11 +116,11 @@ def test_recorded_models_are_those_of_the_file(open_page, lang):
 
 
 def test_more_models_need_no_change_of_the_page(open_page, monkeypatch, tmp_path):
-    run = json.loads(kept.RECORDED.read_text("utf-8"))
+    run = json.loads(FILE.read_text("utf-8"))
     run["models"].append({**run["models"][0], "name": "another", "title": "Another", "parameters": 1_000_000})
     (tmp_path / "in_context.json").write_text(json.dumps(run), "utf-8")
-    monkeypatch.setattr(kept, "RECORDED", tmp_path / "in_context.json")
-    kept.recorded.cache_clear()
+    monkeypatch.setattr(recorded, "RUNS", tmp_path)
+    recorded.recorded.cache_clear()
     at = open_page(NAME)
-    kept.recorded.cache_clear()
+    recorded.recorded.cache_clear()
     assert not at.error and chart_data(at, PLACES)["model"].iloc[0] == "Another"  # the smallest comes first

@@ -7,6 +7,7 @@ import torch
 
 from core.measure.heads import read_heads
 from core.measure.positions import order_effect, shuffled_words
+from core.measure.recorded import RUNS
 from core.models.repositioned import without_positions
 from core.ui import positions as kept
 from core.ui.texts import Texts
@@ -76,7 +77,7 @@ def test_counting_loses_its_place(open_page, mini):
 
 @pytest.mark.parametrize("lang", ["en", "de"])
 def test_recorded_losses_are_those_of_the_file(open_page, lang):
-    run = json.loads(kept.RECORDED.read_text("utf-8"))
+    run = json.loads((RUNS / "long_texts.json").read_text("utf-8"))
     assert run["command"].startswith("python -m core.bench long_texts ") and run["model"] == "mini"
     data = chart_data(open_page("positions", lang, factor="4"), LONG)
     for role, method in (("dropped", "none"), ("paged", "linear"), ("reused", "ntk"), ("computed", "yarn")):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.charts import in_context as charts
+from core.measure.attention_stats import random_twice
 from core.measure.continuations import continuation_logprobs
 from core.measure.in_context import (
     beside,
@@ -15,7 +16,6 @@ from core.measure.in_context import (
     in_context_score,
     induction_scores,
     losses,
-    random_twice,
     strongest,
 )
 from core.models import trace
