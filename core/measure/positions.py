@@ -72,9 +72,11 @@ def shuffled_words(pieces: Sequence[str], seed: int) -> list[int]:
     return [i for word in order for i in words[word]]
 
 
-@torch.inference_mode()
-def last_states(lm: LanguageModel, ids, masked: bool = True) -> Tensor:
-    """The last token's state after every block, (L, C); without the mask every token sees all others, later ones too."""
+def read_states(lm: LanguageModel, ids, masked: bool = True) -> tuple[Tensor, Tensor]:
+    """The last token's state after every block, (L, C), and the logits (T, V).
+
+    Without the mask every token sees all others, later ones too.
+    """
     states, turned = [], {}
 
     def tap(name: str, value: Tensor) -> Tensor:
@@ -87,14 +89,19 @@ def last_states(lm: LanguageModel, ids, masked: bool = True) -> Tensor:
             states.append(value[0, -1].float())
         return value
 
-    lm.network(as_batch(ids, lm.config.vocab_size)[:1], tap=tap, last_only=True)
-    return torch.stack(states)
+    logits = lm.forward(as_batch(ids, lm.config.vocab_size)[:1], tap=tap)[0].float()
+    return torch.stack(states), logits
 
 
 def order_effect(lm: LanguageModel, ids, reordered, masked: bool = True) -> Tensor:
     """How far another order of the same earlier tokens moves the last token's state, after every block: (L,).
 
-    The length of the difference over the length of the state: 0 = the order made no difference.
+    0 = the order made no difference.
     """
-    before, after = last_states(lm, ids, masked), last_states(lm, reordered, masked)
+    (before, _), (after, _) = read_states(lm, ids, masked), read_states(lm, reordered, masked)
+    return moved(before, after)
+
+
+def moved(before: Tensor, after: Tensor) -> Tensor:
+    """How far states (L, C) are from what they were: the length of the difference over their length, (L,)."""
     return (before - after).norm(dim=-1) / before.norm(dim=-1)

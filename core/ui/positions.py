@@ -14,7 +14,7 @@ from core.charts.positions import LINES, binned
 from core.decoding import distribution
 from core.measure import kl
 from core.measure.perplexity import token_nll
-from core.measure.positions import Hands, hands, order_effect, score_at, shuffled_words, turned_back
+from core.measure.positions import Hands, hands, moved, read_states, score_at, shuffled_words, turned_back
 from core.measure.recorded import recorded as recorded_run
 from core.measure.weight_drift import score_along
 from core.models.positions import alibi_bias, rope_frequencies, sinusoidal_positions
@@ -25,6 +25,7 @@ from core.ui.heads import Head, Heads, written
 from core.ui.kept import Kept
 from core.ui.token_strip import Token, token_strip
 
+ROTATIONS = {"turned": "on", "mask": "off"}  # runs whose predictions are shown -> what the switch calls them
 SHOWN = 64  # positions and numbers of each in the picture of a scheme
 _orders, _long = Kept(64), Kept(24)
 
@@ -112,12 +113,13 @@ def _order(lm, ids: list[int], seed: int) -> Order:
     reordered = [ids[i] for i in shuffled_words(pieces, seed)]
     bare = without_positions(lm)
     runs = {"turned": (lm, True), "mask": (bare, True), "neither": (bare, False)}
-    effects = {name: order_effect(model, ids, reordered, masked).tolist() for name, (model, masked) in runs.items()}
-    last, losses = {}, {}
-    for name, model in (("on", lm), ("off", bare)):
-        logits = [model.logits(text) for text in (ids, reordered)]
-        last[name] = tuple(scores[-1].clone() for scores in logits)  # all of them would be megabytes
-        losses[name] = tuple(_loss(scores, text) for scores, text in zip(logits, (ids, reordered)))
+    effects, last, losses = {}, {}, {}
+    for run, (model, masked) in runs.items():
+        states, logits = zip(*(read_states(model, text, masked) for text in (ids, reordered)))
+        effects[run] = moved(*states).tolist()
+        if name := ROTATIONS.get(run):
+            last[name] = tuple(scores[-1].clone() for scores in logits)  # all of them would be megabytes
+            losses[name] = tuple(_loss(scores, text) for scores, text in zip(logits, (ids, reordered)))
     return Order(reordered, effects, last, losses)
 
 

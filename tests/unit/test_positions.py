@@ -10,7 +10,7 @@ from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from core.charts import positions as charts
-from core.measure.positions import hands, last_states, order_effect, score_at, shuffled_words, turned_back, words_of
+from core.measure.positions import hands, order_effect, read_states, score_at, shuffled_words, turned_back, words_of
 from core.models import Decoder, DecoderConfig, LanguageModel
 from core.models.positions import alibi_bias, alibi_slopes, rope_angles, rope_frequencies, rotate, sinusoidal_positions
 from core.models.repositioned import SCALINGS, rope_scaled, without_positions
@@ -173,7 +173,9 @@ def test_last_states_are_those_of_the_trace(tiny):
     from core.models import trace
 
     found = trace(tiny, [4, 9, 2])
-    torch.testing.assert_close(last_states(tiny, [4, 9, 2])[1], found["blocks.1.hook_resid_post"][-1])
+    states, logits = read_states(tiny, [4, 9, 2])
+    torch.testing.assert_close(states[1], found["blocks.1.hook_resid_post"][-1])
+    torch.testing.assert_close(logits, tiny.logits([4, 9, 2]))
 
 
 # --- charts ---
