@@ -61,7 +61,8 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     numbers that were all computed by `core.decoding.sweep`.
     """
     pick = alt.selection_point(name="pick", fields=["id", "place"], on="click", empty=False, toggle=False)
-    scale = alt.Scale(domain=[0, 1.12], nice=False)
+    room = alt.ExprRef("clamp(width / (width - 56), 1.12, 2)")  # the share is written behind its bar, also on a phone
+    scale = alt.Scale(domainMin=0, domainMax=room, nice=False)
     axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title=None)
     tooltip = [alt.Tooltip("token:N", title=token), alt.Tooltip("after:Q", title=after, format=".2%")]
     if before:
@@ -82,11 +83,11 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
         *([behind.encode(x=alt.X("before:Q", scale=scale, axis=axis), color=color)] if before else []),
         front.encode(x=alt.X("after:Q", scale=scale, axis=axis), color=color),
         share.encode(x=alt.X("end:Q", scale=scale, axis=axis), text="written:N"),
-        row.encode(x=alt.datum(0), x2=alt.datum(1.12)).add_params(pick),
+        row.encode(x=alt.value(0), x2=alt.value("width")).add_params(pick),
     ]
     if follow:
         line = base.transform_filter("datum.rank == 0").mark_text(align="right", baseline="bottom", fontSize=14, fill="currentColor")
-        layers.append(line.encode(x=alt.datum(1.12), y=alt.value(-6), text="line:N"))
+        layers.append(line.encode(x=alt.value("width"), y=alt.value(-6), text="line:N"))
     chart = alt.layer(*layers)
     if follow:
         chart = chart.add_params(alt.param(name="slider", value=None, bind={"element": follow, "event": "input"}))
