@@ -109,12 +109,17 @@ def distance_chart(longest: int, distance: str, score: str, real: str, follow: s
     base = in_role(alt.Chart(), "computed").encode(x=x, y=y, tooltip=tooltip)
     here = "datum.distance == (isValid(toNumber(gap_now)) ? toNumber(gap_now) : datum.gap)"
     point = base.transform_filter(here).mark_point(filled=True, size=190, opacity=1)
-    text = base.transform_filter(here).mark_text(dy=-18, fontSize=15, fill="currentColor").encode(text=alt.Text("score:Q", format=".2f"))
+    texts = []
+    for side, align, dx in (("<=", "left", 11), (">", "right", -11)):  # beside the point, towards the middle
+        text = base.transform_filter(here).transform_filter(f"datum.distance {side} {longest / 2:g}")
+        text = text.mark_text(align=align, dx=dx, dy=-12, fontSize=15, fill="currentColor")
+        texts.append(text.encode(text=alt.Text("score:Q", format=".2f")))
     there = alt.Chart().transform_aggregate(distance="max(real)").transform_filter("isValid(datum.distance)")
     rule = there.mark_rule(strokeDash=[5, 4], stroke="currentColor", opacity=0.6).encode(x=x)
-    name = there.transform_calculate(word=f"'{real}'").mark_text(align="left", dx=5, fontSize=12, fill="currentColor", opacity=0.8)
+    name = there.transform_calculate(word=f"'{real}'")
+    name = name.mark_text(align="left", baseline="bottom", dx=5, dy=-4, fontSize=12, fill="currentColor", opacity=0.8)
     bind = {"bind": {"element": follow, "event": "input"}} if follow else {}
-    chart = alt.layer(base.mark_line(strokeWidth=2), rule, name.encode(x=x, y=alt.value(104), text="word:N"), point, text)
+    chart = alt.layer(base.mark_line(strokeWidth=2), rule, name.encode(x=x, y=alt.value("height"), text="word:N"), point, *texts)
     return finish(chart.add_params(alt.param(name="gap_now", value=None, **bind)), language, height=230)
 
 
