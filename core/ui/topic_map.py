@@ -23,8 +23,11 @@ _CSS = """
 .station ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 6px; }
 .station button { font: inherit; font-size: 0.92rem; text-align: left; cursor: pointer; border: 1px solid var(--st-border-color);
   border-radius: 9px; padding: 4px 9px; min-height: 30px; background: var(--st-background-color); color: inherit; }
-.station button:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+.station button:hover { border-color: var(--st-primary-color); color: var(--st-link-color); }
 .station button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+@media (min-width: 701px) {
+  .station:nth-child(3n)::after { content: none !important; }  /* the end of a row points nowhere */
+}
 @media (max-width: 700px) {
   .map { grid-template-columns: 1fr; gap: 24px; }
   .station:not(:last-child)::after { content: "↓"; right: auto; left: 18px; top: auto; bottom: -25px; }
