@@ -1,16 +1,15 @@
 """What the pages on post-training and on longer thinking keep: the tiny models, groups, recorded runs, a run in progress."""
 
 import copy
-import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
 
+from core.measure.recorded import RUNS, recorded
 from core.rl.answers import short
 from core.rl.family import Family, load_family
 from core.rl.group import Group, one_update
@@ -22,7 +21,6 @@ from core.rl.voting import any_right, majority_probability, vote_accuracy
 from core.ui import controls
 from core.ui.kept import Kept
 
-RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
 LIVE = Recipe(updates=60, questions=8, group=8, steps=2, learning_rate=8e-4)
 MOST_PAID = {"rules": 2.0, "equations": 8.0}  # where the axis of rewards ends
 MOST, ROUNDS = 64, 8  # answers to one problem, revisions of one
@@ -74,10 +72,9 @@ def curves() -> pd.DataFrame:
     return pd.read_csv(RUNS / "post_training_curves.csv")
 
 
-@cache
 def evaluation() -> dict:
     """What was measured of every stage on held-out problems."""
-    return json.loads((RUNS / "post_training_evaluation.json").read_text("utf-8"))
+    return recorded("post_training_evaluation")
 
 
 class LiveRun:
@@ -160,7 +157,7 @@ def vote_interval(stage: str) -> dict[str, float]:
 @cache
 def samples() -> pd.DataFrame:
     """Recorded answers: one row a question, a column a stage; ✓ and ✗ say whether they are right."""
-    found = pd.DataFrame(json.loads((RUNS / "post_training_samples.json").read_text("utf-8"))["answers"])
+    found = pd.DataFrame(recorded("post_training_samples")["answers"])
     mark = np.where(found["right"], "✓ ", "✗ ")
     found["shown"] = mark + found["answer"].map(short) + found["right_of_64"].map(" ({}/64)".format)
     table = found.pivot_table(index=["question"], columns="stage", values="shown", aggfunc="first", sort=False)
@@ -170,8 +167,8 @@ def samples() -> pd.DataFrame:
 @cache
 def thinking() -> tuple[pd.DataFrame, dict]:
     """The recorded accuracy of all ways to spend tokens, and what else was recorded."""
-    recorded = json.loads((RUNS / "post_training_thinking.json").read_text("utf-8"))
-    return pd.DataFrame(recorded["rows"]), recorded
+    run = recorded("post_training_thinking")
+    return pd.DataFrame(run["rows"]), run
 
 
 def versions(chain: Sequence[Tried]) -> pd.DataFrame:
