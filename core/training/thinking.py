@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from core.measure.association import interval
 from core.models.decoder import Decoder
 from core.rl.answers import read
 from core.rl.family import Family, load_family
@@ -16,7 +17,7 @@ from core.rl.learning import roll_out
 from core.rl.problems import Problem, any_question, draw_problem
 from core.rl.rewards import rules
 from core.rl.thinking import BEGINNINGS, Tried, revise, try_often
-from core.rl.voting import any_right, best_scored, interval, vote, vote_accuracy
+from core.rl.voting import any_right, best_scored, vote, vote_accuracy
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 PROBLEMS = 256

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import binom, hypergeom
 
+from core.measure.association import interval
 from core.rl import voting
 from core.rl.answers import read, short, write
 from core.rl.group import one_update
@@ -160,7 +161,7 @@ def test_ties_and_missing_numbers():
 def test_the_reward_model_picks_the_best_scored():
     right, scores = np.array([[False, True, False]]), np.array([[0.1, 0.9, 0.5]])
     assert voting.best_scored(right, scores, 3) == 1.0 and 0.4 < voting.best_scored(right, scores, 1, draws=400) * 1.5 < 0.6
-    low, high = voting.interval([1, 0, 1, 1] * 25)
+    low, high = interval([1, 0, 1, 1] * 25)
     assert 0.6 < low < 0.75 < high < 0.9
 
 
