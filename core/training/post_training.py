@@ -22,10 +22,10 @@ from core.rl.answers import read
 from core.rl.judge import Judge, judge_from, scores
 from core.rl.learning import Recipe, draw_training, learn
 from core.rl.people import BASE, LABELLERS, Habits, document
-from core.rl.policy import CONFIG, sample
+from core.rl.policy import CONFIG, counted, sample
 from core.rl.problems import held_out_questions
 from core.rl.rewards import reward_named
-from core.rl.vocabulary import END, ID, PROMPT, THINK, prompt_ids, words_of
+from core.rl.vocabulary import ID, PROMPT, THINK, prompt_ids, words_of
 from core.training.loop import write_csv
 
 METHODS = ("ppo", "grpo", "zero")  # zero: GRPO straight from the base model, as DeepSeek-R1-Zero learned
@@ -59,9 +59,8 @@ class Stages:
 def document_loss(network: Decoder, ids: torch.Tensor) -> torch.Tensor:
     """Mean -log p of what follows the questions, the first end included, nats: documents (n, PROMPT + T)."""
     logits, targets = network(ids[:, :-1])[:, PROMPT - 1 :], ids[:, PROMPT:]
-    counted = (targets == ID[END]).cumsum(1) - (targets == ID[END]).int() == 0
     nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
-    return losses.masked_mean(nll, counted)
+    return losses.masked_mean(nll, counted(targets))
 
 
 def imitate(network: Decoder, rows: Callable[[], list[list[int]]], steps: int, rate: float, log: Callable[[int, float], None]) -> None:
