@@ -28,9 +28,14 @@ MOST_GROUP = 16  # answers drawn; smaller groups are the first of them
 _rollouts, _groups, _tried, _odds = (Kept(most=64) for _ in range(4))
 
 
+def seed_of(page) -> int:
+    """The seed of the answers that this viewer sees."""
+    return st.session_state.get(page.key("draw"), 0)
+
+
 def draw_again(page) -> None:
     """Other answers: the next seed."""
-    st.session_state[page.key("draw")] = st.session_state.get(page.key("draw"), 0) + 1
+    st.session_state[page.key("draw")] = seed_of(page) + 1
 
 
 def family() -> Family:
