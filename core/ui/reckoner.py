@@ -139,14 +139,18 @@ def revisions(stage: str, problem: Problem, question: str, temperature: float, s
 
 
 def odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
-    """Probability of a right result with n of the answers: by vote, with a verifier, and of an idealised vote (odd n)."""
+    """Probability of a right result with n of the answers: by vote, with a verifier, and of an idealised vote.
+
+    An even number of idealised votes is worth what one vote less is, if a coin decides a tie.
+    """
     return _odds.get((found.values.tobytes(), solution, sizes), lambda: _measured_odds(found, solution, sizes))
 
 
 def _measured_odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
     share = float(found.right.mean())
     return {
-        "vote": [vote_accuracy(found.values, np.array([solution]), n, draws=200) for n in sizes],
+        # a vote of one is the answer itself: its probability is known, not drawn
+        "vote": [share if n == 1 else vote_accuracy(found.values, np.array([solution]), n, draws=200) for n in sizes],
         "verifier": [any_right(found.right, n) for n in sizes],
         "ideal": [majority_probability(share, max(n - 1, 1)) for n in sizes],
     }
@@ -186,6 +190,7 @@ def versions(chain: Sequence[Tried]) -> pd.DataFrame:
     )  # fmt: skip
 
 
+@cache
 def results() -> dict[str, float]:
     """Accuracies of the recorded runs and the rewards of the careless one, by the names that texts use."""
     accuracy, careless = evaluation()["accuracy"], curves().query("reward_of == 'equations'")
@@ -196,5 +201,9 @@ def results() -> dict[str, float]:
         "paid_after": float(careless["reward"].iloc[-1]),
         "hack_best": float(careless["right"].max()),
     }
-    mixed = {f"{stage}_mixed": accuracy[name]["right_mixed"] for stage, name in (("tuned", "tuned"), ("grpo", "grpo_0"))}
-    return spans | stages | paid | mixed | {"seeds": accuracy["grpo"]["seeds"]}
+    seeds = accuracy["grpo"]["seeds"]
+    mixed = {
+        "tuned_mixed": accuracy["tuned"]["right_mixed"],
+        "grpo_mixed": sum(accuracy[f"grpo_{seed}"]["right_mixed"] for seed in range(seeds)) / seeds,
+    }
+    return spans | stages | paid | mixed | {"seeds": seeds}
