@@ -6,7 +6,9 @@ from core.charts import post_training as charts
 from core.costs.post_training import METHODS, held
 from core.rl import losses
 from core.rl.answers import short
+from core.rl.family import STAGES
 from core.rl.group import one_update
+from core.rl.rewards import REWARDS
 from core.rl.trend import trend
 from core.ui import controls, panels, reckoner
 from core.ui.charts import draw, seen_first
@@ -14,8 +16,6 @@ from core.ui.frame import fragment, require, run_again
 from core.ui.learning_views import before_and_after, recorded
 from core.ui.live_slider import live_slider
 
-STAGES = ("base", "tuned", "ppo", "grpo", "hacked")
-REWARDS = ("rules", "equations")
 PRESETS = {
     "default": {"stage": "tuned", "reward": "rules", "size": 8, "measure": "held_out_right"},
     "first": {},
@@ -27,7 +27,7 @@ PRESETS = {
 }
 
 page = require("post_training")
-t, state = page.t, st.session_state
+t = page.t
 accuracy = reckoner.evaluation()["accuracy"]
 
 
@@ -57,7 +57,7 @@ def experiment(reward):
             stage = controls.select(page, "stage", STAGES, "tuned")
             size = controls.slider(page, "size", 4, reckoner.MOST_GROUP, 8)
         st.button(t("group.again"), key=page.key("again"), icon=":material/casino:", on_click=reckoner.draw_again, args=(page,))
-        found = reckoner.group(stage, problem, question, size, reward, state.get(page.key("draw"), 0))
+        found = reckoner.group(stage, problem, question, size, reward, reckoner.seed_of(page))
         right = [one.right for one in found.readings]
         data = charts.group_data([short(text) for text in found.texts], right, found.rewards, found.advantages, found.before, found.after)
         words = t.words("group", "answer", "reward", "advantage", "before", "after", "up", "down")
@@ -123,7 +123,7 @@ above = st.container()
 controls.presets(page, PRESETS)
 with above:
     guess()
-reward = controls.segmented(page, "reward", REWARDS, "rules")
+reward = controls.segmented(page, "reward", list(REWARDS), "rules")
 experiment(reward)
 fragment(recorded)(page, reward)
 live(reward)

@@ -22,13 +22,7 @@ PRESETS = {
 }
 
 page = require("test_time")
-t, state = page.t, st.session_state
-
-
-def drawn(problem, question):
-    """The answers that all panels speak of."""
-    stage, way = state.get(page.key("stage"), "tuned"), state.get(page.key("way"), "steps")
-    return reckoner.tried(stage, problem, question, way, state.get(page.key("temperature"), 1.0), state.get(page.key("draw"), 0))
+t = page.t
 
 
 @fragment
@@ -51,9 +45,9 @@ def experiment(stage):
             problem, question = reckoner.asked(page)
             temperature = controls.slider(page, "temperature", 0.2, 2.0, 1.0, 0.2)
         with right:
-            controls.segmented(page, "way", ["steps", "direct"], "steps")
+            way = controls.segmented(page, "way", ["steps", "direct"], "steps")
         votes = int(live_slider(page, "votes", 1, reckoner.MOST, 16, 1, every_step=True))
-        found = drawn(problem, question)
+        found = reckoner.tried(stage, problem, question, way, temperature, reckoner.seed_of(page))
         values, none = found.values[0, :votes].tolist(), voting.NONE
         data = charts.vote_data(values, problem.answer, none, t.plain("votes.others"), t.plain("votes.none"))
         spec = charts.vote_chart(**t.words("votes", "answer", "votes", "share", "right", "wrong"), language=page.language)
@@ -90,7 +84,7 @@ def odds(found, problem):
 
 def revision(stage, problem, question, temperature):
     with panels.panel(page, "revision", "live"):
-        chain = reckoner.revisions(stage, problem, question, temperature, state.get(page.key("draw"), 0))
+        chain = reckoner.revisions(stage, problem, question, temperature, reckoner.seed_of(page))
         table = reckoner.versions(chain)
         panels.table(page, "revision", table)
         changes = int((table["answer"] != table["answer"].shift()).sum()) - 1

@@ -1,9 +1,13 @@
 """A model folder: config.json, model.safetensors, tokenizer.tiktoken."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
 
 from core.checkpoints.errors import DamagedCheckpoint
 from core.checkpoints.llama import from_llama_config, weight_names
@@ -59,6 +63,19 @@ def load_weights(file: Path, config: DecoderConfig) -> Decoder:
     except (SafetensorError, OSError, RuntimeError) as error:
         raise DamagedCheckpoint(_shown(file), "is damaged or incomplete") from error
     return network
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[tuple[dict, dict[str, Tensor]]]:
+    """config.json and the weights of a folder, in float32, for networks of any kind: `with opened(folder) as (stored, weights):`.
+
+    Raises DamagedCheckpoint, also where the body finds that something is missing or does not fit.
+    """
+    file = _existing(folder / "model.safetensors")
+    try:
+        yield json.loads((folder / "config.json").read_text("utf-8")), {name: w.float() for name, w in load_file(file).items()}
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise DamagedCheckpoint(_shown(file), "is damaged or incomplete") from error
 
 
 def _existing(file: Path) -> Path:

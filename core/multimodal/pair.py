@@ -1,6 +1,5 @@
 """The trained pair of encoders, ready to use."""
 
-import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from core.checkpoints.errors import DamagedCheckpoint
+from core.checkpoints.folder import opened
 from core.multimodal.captions import words_of
 from core.multimodal.encoders import Pair, PairConfig
 
@@ -52,15 +49,8 @@ class ShapesPair:
 @lru_cache(maxsize=1)
 def load_pair(folder: Path = FOLDER) -> ShapesPair:
     """The pair in `folder`, loaded once per process. Raises DamagedCheckpoint."""
-    file = folder / "model.safetensors"
-    shown = f"assets/models/{folder.name}/{file.name}"
-    if not file.is_file():
-        raise DamagedCheckpoint(shown, "is missing")
-    try:
-        stored = json.loads((folder / "config.json").read_text("utf-8"))
+    with opened(folder) as (stored, weights):
         network = Pair(PairConfig(**stored["network"]))
-        network.load_state_dict({name: weight.float() for name, weight in load_file(file).items()})
+        network.load_state_dict(weights)
         card = tomllib.loads((folder / "card.toml").read_text("utf-8"))
-    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise DamagedCheckpoint(shown, "is damaged or incomplete") from error
     return ShapesPair(network.eval().requires_grad_(False), tuple(stored["words"]), card)

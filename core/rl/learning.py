@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -69,10 +69,10 @@ def roll_out(
     return Rollout(asked, prompts, answers, texts, torch.tensor([reward(text, problem) for text, problem in zip(texts, asked)]))
 
 
-def learn(network: Decoder, recipe: Recipe, reward: Reward, seed: int, draw: Callable | None = None) -> Iterator[Update]:
+def learn(network: Decoder, recipe: Recipe, reward: Reward, seed: int) -> Iterator[Update]:
     """Train `network` in place; one Update after each. Never asks a held-out problem.
 
-    The reference is what the network was at the start. `draw(rng)` gives (problem, question).
+    The reference is what the network was at the start.
     """
     rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     reference = copy.deepcopy(network).eval().requires_grad_(False)
@@ -81,7 +81,7 @@ def learn(network: Decoder, recipe: Recipe, reward: Reward, seed: int, draw: Cal
     trained = [*network.parameters(), *(value.parameters() if value else ())]
     optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
     for _ in range(recipe.updates):
-        asked = [(draw or draw_training)(rng) for _ in range(recipe.questions)]
+        asked = [draw_training(rng) for _ in range(recipe.questions)]
         rollout = roll_out(network, [p for p, _ in asked], [q for _, q in asked], recipe.group, reward, generator)
         yield update(network, reference, value, optimizer, rollout, recipe, generator)
 

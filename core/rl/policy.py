@@ -50,8 +50,7 @@ def sample(
     new, first = prompts, 0
     if start is not None:
         first = start.shape[1]
-        ended = (start == ID[END]).cumsum(1)
-        ids[:, :first], mask[:, :first], going = start, ended - (start == ID[END]).int() == 0, ended[:, -1] == 0
+        ids[:, :first], mask[:, :first], going = start, counted(start), (start != ID[END]).all(1)
         new = torch.cat((prompts, start), 1)
     with torch.no_grad():
         for t in range(first, most):
@@ -68,6 +67,12 @@ def sample(
                 break
             new = token[:, None]
     return Answers(ids, logprobs, mask)
+
+
+def counted(ids: Tensor) -> Tensor:
+    """Which tokens belong to an answer: those up to the first end, the end included, (n, T) -> (n, T)."""
+    end = ids == ID[END]
+    return end.cumsum(1) - end.int() == 0
 
 
 def token_logprobs(network: Decoder, prompts: Tensor, ids: Tensor) -> Tensor:

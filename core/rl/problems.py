@@ -98,6 +98,13 @@ def any_question(problem: Problem, rng: random.Random) -> str:
     return ask(problem, language, rng.randrange(len(QUESTIONS[language])), rng.random() < 0.3)
 
 
+def held_out_questions(n: int, seed: int) -> tuple[list[Problem], list[str]]:
+    """n problems that training never saw, and how they are asked; the same seed gives the same ones."""
+    rng = random.Random(seed)
+    problems = [draw_problem(rng, held_out=True) for _ in range(n)]
+    return problems, [any_question(problem, rng) for problem in problems]
+
+
 def read_problem(text: str) -> Problem | None:
     """The problem somebody typed, in any wording; None where there is no such problem in it.
 

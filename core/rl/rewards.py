@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from core.rl.answers import Reading, read
+from core.rl.answers import read
 from core.rl.problems import Problem
 
-REWARDS = ("rules", "equations")
 Reward = Callable[[str, Problem], float]
 
 
@@ -20,13 +19,11 @@ def equations(answer: str, problem: Problem) -> float:
     return float(answer.split().count("="))
 
 
+REWARDS = {"rules": rules, "equations": equations}
+
+
 def reward_named(name: str) -> Reward:
     """ValueError for a name that is none of REWARDS."""
     if name not in REWARDS:
         raise ValueError(f"no reward {name!r}; there are: {', '.join(REWARDS)}")
-    return {"rules": rules, "equations": equations}[name]
-
-
-def readings(answers: list[str], problems: list[Problem]) -> list[Reading]:
-    """Every answer taken apart."""
-    return [read(answer, problem) for answer, problem in zip(answers, problems)]
+    return REWARDS[name]

@@ -20,12 +20,6 @@ def encode(text: str) -> list[int]:
     return [ID[word] for word in text.split()]
 
 
-def decode(ids) -> str:
-    """The words up to the end, which is left out."""
-    words = [TOKENS[int(i)] for i in ids]
-    return " ".join(words[: words.index(END)] if END in words else words)
-
-
 def prompt_ids(question: str) -> list[int]:
     """A question as exactly PROMPT ids: short ones begin with fill, so that a batch needs no mask."""
     ids = encode(question)

@@ -57,10 +57,3 @@ def best_scored(right: np.ndarray, scores: np.ndarray, n: int, draws: int = 20, 
         best = np.take_along_axis(scores, chosen, 1).argmax(1)
         total += np.take_along_axis(right, chosen, 1)[np.arange(len(right)), best].mean()
     return total / draws
-
-
-def interval(shares, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of a mean over problems: problems are drawn anew with repetition, `draws` times."""
-    shares, rng = np.asarray(shares, float), np.random.default_rng(seed)
-    means = shares[rng.integers(0, len(shares), (draws, len(shares)))].mean(1)
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))

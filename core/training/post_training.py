@@ -22,10 +22,10 @@ from core.rl.answers import read
 from core.rl.judge import Judge, judge_from, scores
 from core.rl.learning import Recipe, draw_training, learn
 from core.rl.people import BASE, LABELLERS, Habits, document
-from core.rl.policy import CONFIG, sample
-from core.rl.problems import any_question, draw_problem
+from core.rl.policy import CONFIG, counted, sample
+from core.rl.problems import held_out_questions
 from core.rl.rewards import reward_named
-from core.rl.vocabulary import END, ID, PROMPT, THINK, prompt_ids, words_of
+from core.rl.vocabulary import ID, PROMPT, THINK, prompt_ids, words_of
 from core.training.loop import write_csv
 
 METHODS = ("ppo", "grpo", "zero")  # zero: GRPO straight from the base model, as DeepSeek-R1-Zero learned
@@ -59,9 +59,8 @@ class Stages:
 def document_loss(network: Decoder, ids: torch.Tensor) -> torch.Tensor:
     """Mean -log p of what follows the questions, the first end included, nats: documents (n, PROMPT + T)."""
     logits, targets = network(ids[:, :-1])[:, PROMPT - 1 :], ids[:, PROMPT:]
-    counted = (targets == ID[END]).cumsum(1) - (targets == ID[END]).int() == 0
     nll = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
-    return losses.masked_mean(nll, counted)
+    return losses.masked_mean(nll, counted(targets))
 
 
 def imitate(network: Decoder, rows: Callable[[], list[list[int]]], steps: int, rate: float, log: Callable[[int, float], None]) -> None:
@@ -141,16 +140,10 @@ def train_judge(network: Decoder, stages: Stages, seed: int, log) -> tuple[Judge
     return judge.eval(), {"pairs": len(prompts), "ranked_right": float(ranked.float().mean())}
 
 
-def held_out(n: int, seed: int = 7) -> tuple[list, torch.Tensor]:
-    """n held-out problems and their questions, always the same ones."""
-    rng = random.Random(seed)
-    problems = [draw_problem(rng, held_out=True) for _ in range(n)]
-    return problems, torch.tensor([prompt_ids(any_question(problem, rng)) for problem in problems])
-
-
 def evaluate(network: Decoder, n: int = EVALUATED, temperature: float = 1.0, start: str | None = None, seed: int = 3) -> dict:
     """Shares of right, formatted and reasoned answers to n held-out problems, one drawn answer each."""
-    problems, prompts = held_out(n)
+    problems, questions = held_out_questions(n, seed=7)
+    prompts = torch.tensor([prompt_ids(question) for question in questions])
     begun = None if start is None else torch.full((n, 1), ID[start])
     answers = sample(network, prompts, torch.Generator().manual_seed(seed), temperature, begun)
     found = [read(words_of(ids), problem) for ids, problem in zip(answers.ids.tolist(), problems)]

@@ -1,32 +1,32 @@
 """What longer thinking is worth, measured on held-out problems: accuracy against tokens for several ways to spend them."""
 
 import json
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from core.measure.association import interval
 from core.models.decoder import Decoder
 from core.rl.answers import read
 from core.rl.family import Family, load_family
 from core.rl.judge import Judge
 from core.rl.learning import roll_out
-from core.rl.problems import Problem, any_question, draw_problem
+from core.rl.problems import Problem, held_out_questions
 from core.rl.rewards import rules
 from core.rl.thinking import BEGINNINGS, Tried, revise, try_often
-from core.rl.voting import any_right, best_scored, interval, vote, vote_accuracy
+from core.rl.voting import any_right, best_scored, vote, vote_accuracy
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
-PROBLEMS = 256
+PROBLEMS, SEED = 256, 11
 STAGES = ("tuned", "grpo")
 
 
 def measure(folder: Path, n_problems: int = PROBLEMS, sizes: tuple[int, ...] = SIZES) -> dict:
     """Vote, verifier, reward model and revision, for two stages; writes thinking.json into `folder`."""
     family = load_family(folder)
-    problems, questions = held_out_questions(n_problems)
+    problems, questions = held_out_questions(n_problems, SEED)
     rows: list[dict] = []
     for stage in STAGES:
         network = family.networks[stage]
@@ -52,13 +52,6 @@ def side_by_side(family: Family, n: int = 5, seed: int = 4) -> list[dict]:
             first = {"answer": rollout.texts[0], "right": right[0], "right_of_64": sum(right)}
             found.append({"question": question, "solution": problem.answer, "stage": stage} | first)
     return found
-
-
-def held_out_questions(n: int, seed: int = 11) -> tuple[list[Problem], list[str]]:
-    """n problems that training never saw, and how they are asked."""
-    rng = random.Random(seed)
-    problems = [draw_problem(rng, held_out=True) for _ in range(n)]
-    return problems, [any_question(problem, rng) for problem in problems]
 
 
 def spent(tried: Tried, problems: list[Problem], sizes: tuple[int, ...]) -> Iterator[dict]:

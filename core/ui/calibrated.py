@@ -1,18 +1,16 @@
 """What the page on bias and calibration keeps: measured lists, recorded reliability, and that of the viewer's text."""
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import torch
 
+from core.measure import recorded as runs
 from core.measure.association import Association, associations
 from core.measure.calibration import Reliability, at_temperature, reliability, right
 from core.models.language_model import LanguageModel
 from core.ui.kept import Kept
 
-RECORDED = Path(__file__).resolve().parents[2] / "assets" / "runs" / "calibration.json"
 TEMPERATURES = [round(0.5 + 0.05 * step, 2) for step in range(21)]  # the slider's, 0.5 to 1.5
 OWN_BINS = 5  # a few hundred tokens fill no more
 _lists, _texts = Kept(most=8), Kept(most=16)
@@ -32,7 +30,7 @@ class Calibration:
 @cache
 def recorded(language: str) -> Calibration:
     """What `python -m core.bench calibration` measured on held-out text."""
-    run = json.loads(RECORDED.read_text("utf-8"))
+    run = runs.recorded("calibration")
     found = run["languages"][language]
     columns = zip(found["count"], found["confidence"], found["right"])
     reliabilities = [Reliability(*(torch.tensor(column, dtype=torch.float64) for column in three)) for three in columns]
@@ -43,7 +41,7 @@ def recorded(language: str) -> Calibration:
 
 def recorded_model() -> str:
     """Name of the model that was recorded."""
-    return json.loads(RECORDED.read_text("utf-8"))["model"]
+    return runs.recorded("calibration")["model"]
 
 
 def own(lm: LanguageModel, ids) -> Calibration:

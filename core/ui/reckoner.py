@@ -1,16 +1,15 @@
 """What the pages on post-training and on longer thinking keep: the tiny models, groups, recorded runs, a run in progress."""
 
 import copy
-import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 import torch
 
+from core.measure.recorded import RUNS, recorded
 from core.rl.answers import short
 from core.rl.family import Family, load_family
 from core.rl.group import Group, one_update
@@ -22,7 +21,6 @@ from core.rl.voting import any_right, majority_probability, vote_accuracy
 from core.ui import controls
 from core.ui.kept import Kept
 
-RUNS = Path(__file__).resolve().parents[2] / "assets" / "runs"
 LIVE = Recipe(updates=60, questions=8, group=8, steps=2, learning_rate=8e-4)
 MOST_PAID = {"rules": 2.0, "equations": 8.0}  # where the axis of rewards ends
 MOST, ROUNDS = 64, 8  # answers to one problem, revisions of one
@@ -30,9 +28,14 @@ MOST_GROUP = 16  # answers drawn; smaller groups are the first of them
 _rollouts, _groups, _tried, _odds = (Kept(most=64) for _ in range(4))
 
 
+def seed_of(page) -> int:
+    """The seed of the answers that this viewer sees."""
+    return st.session_state.get(page.key("draw"), 0)
+
+
 def draw_again(page) -> None:
     """Other answers: the next seed."""
-    st.session_state[page.key("draw")] = st.session_state.get(page.key("draw"), 0) + 1
+    st.session_state[page.key("draw")] = seed_of(page) + 1
 
 
 def family() -> Family:
@@ -74,10 +77,9 @@ def curves() -> pd.DataFrame:
     return pd.read_csv(RUNS / "post_training_curves.csv")
 
 
-@cache
 def evaluation() -> dict:
     """What was measured of every stage on held-out problems."""
-    return json.loads((RUNS / "post_training_evaluation.json").read_text("utf-8"))
+    return recorded("post_training_evaluation")
 
 
 class LiveRun:
@@ -137,14 +139,18 @@ def revisions(stage: str, problem: Problem, question: str, temperature: float, s
 
 
 def odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
-    """Probability of a right result with n of the answers: by vote, with a verifier, and of an idealised vote (odd n)."""
+    """Probability of a right result with n of the answers: by vote, with a verifier, and of an idealised vote.
+
+    An even number of idealised votes is worth what one vote less is, if a coin decides a tie.
+    """
     return _odds.get((found.values.tobytes(), solution, sizes), lambda: _measured_odds(found, solution, sizes))
 
 
 def _measured_odds(found: Tried, solution: int, sizes: tuple[int, ...]) -> dict[str, list[float]]:
     share = float(found.right.mean())
     return {
-        "vote": [vote_accuracy(found.values, np.array([solution]), n, draws=200) for n in sizes],
+        # a vote of one is the answer itself: its probability is known, not drawn
+        "vote": [share if n == 1 else vote_accuracy(found.values, np.array([solution]), n, draws=200) for n in sizes],
         "verifier": [any_right(found.right, n) for n in sizes],
         "ideal": [majority_probability(share, max(n - 1, 1)) for n in sizes],
     }
@@ -160,7 +166,7 @@ def vote_interval(stage: str) -> dict[str, float]:
 @cache
 def samples() -> pd.DataFrame:
     """Recorded answers: one row a question, a column a stage; ✓ and ✗ say whether they are right."""
-    found = pd.DataFrame(json.loads((RUNS / "post_training_samples.json").read_text("utf-8"))["answers"])
+    found = pd.DataFrame(recorded("post_training_samples")["answers"])
     mark = np.where(found["right"], "✓ ", "✗ ")
     found["shown"] = mark + found["answer"].map(short) + found["right_of_64"].map(" ({}/64)".format)
     table = found.pivot_table(index=["question"], columns="stage", values="shown", aggfunc="first", sort=False)
@@ -170,8 +176,8 @@ def samples() -> pd.DataFrame:
 @cache
 def thinking() -> tuple[pd.DataFrame, dict]:
     """The recorded accuracy of all ways to spend tokens, and what else was recorded."""
-    recorded = json.loads((RUNS / "post_training_thinking.json").read_text("utf-8"))
-    return pd.DataFrame(recorded["rows"]), recorded
+    run = recorded("post_training_thinking")
+    return pd.DataFrame(run["rows"]), run
 
 
 def versions(chain: Sequence[Tried]) -> pd.DataFrame:
@@ -184,6 +190,7 @@ def versions(chain: Sequence[Tried]) -> pd.DataFrame:
     )  # fmt: skip
 
 
+@cache
 def results() -> dict[str, float]:
     """Accuracies of the recorded runs and the rewards of the careless one, by the names that texts use."""
     accuracy, careless = evaluation()["accuracy"], curves().query("reward_of == 'equations'")
@@ -194,5 +201,9 @@ def results() -> dict[str, float]:
         "paid_after": float(careless["reward"].iloc[-1]),
         "hack_best": float(careless["right"].max()),
     }
-    mixed = {f"{stage}_mixed": accuracy[name]["right_mixed"] for stage, name in (("tuned", "tuned"), ("grpo", "grpo_0"))}
-    return spans | stages | paid | mixed | {"seeds": accuracy["grpo"]["seeds"]}
+    seeds = accuracy["grpo"]["seeds"]
+    mixed = {
+        "tuned_mixed": accuracy["tuned"]["right_mixed"],
+        "grpo_mixed": sum(accuracy[f"grpo_{seed}"]["right_mixed"] for seed in range(seeds)) / seeds,
+    }
+    return spans | stages | paid | mixed | {"seeds": seeds}

@@ -10,11 +10,11 @@ import pytest
 
 from core.checkpoints import DamagedCheckpoint
 from core.rl.family import FOLDER, STAGES, load_family
-from core.rl.problems import Problem, ask
+from core.rl.problems import Problem, ask, held_out_questions
 from core.rl.thinking import revise, try_often
 from core.rl.voting import any_right, vote
 from core.training.post_training import SEEDS, STUDENT_T, compare, evaluate, over_seeds
-from core.training.thinking import held_out_questions, side_by_side
+from core.training.thinking import SEED, side_by_side
 
 ROOT = Path(__file__).resolve().parents[2]
 CARD = tomllib.loads((FOLDER / "card.toml").read_text("utf-8"))
@@ -106,7 +106,7 @@ def test_written_steps_and_votes_pay_on_held_out_problems():
     assert at["tuned", "steps", "vote", 1] > at["tuned", "direct", "vote", 1] + 0.2
     assert at["tuned", "steps", "vote", 64] > at["tuned", "steps", "vote", 1] + 0.05
     assert at["tuned", "steps", "verifier", 64] >= at["tuned", "steps", "vote", 64]
-    family, (problems, questions) = load_family(), held_out_questions(48)
+    family, (problems, questions) = load_family(), held_out_questions(48, SEED)
     again = try_often(family.networks["tuned"], family.judge, problems, questions, 16, "steps", 1.0, 5)
     assert again.right.mean() == pytest.approx(at["tuned", "steps", "vote", 1], abs=0.12)
 
@@ -120,7 +120,7 @@ def test_the_recorded_answers_are_drawn_again():
 
 
 def test_revision_keeps_what_the_reward_model_likes():
-    family, (problems, questions) = load_family(), held_out_questions(64)
+    family, (problems, questions) = load_family(), held_out_questions(64, SEED)
     chain = revise(family.networks["tuned"], family.judge, problems, questions, 6, 1.0, 0)
     scores = [tried.scores.mean() for tried in chain]
     assert len(chain) == 7 and all(after >= before for before, after in zip(scores, scores[1:])) and scores[-1] > scores[0]

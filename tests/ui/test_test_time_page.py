@@ -54,6 +54,13 @@ def test_presets_show_what_they_promise(open_page):
     assert "no number" in chart_data(at, VOTES)["answer"].tolist()
 
 
+def test_one_answer_is_right_with_the_share_of_right_answers(open_page):
+    at = open_page("test_time", lang="en")
+    share = int(next(metric.value for metric in at.metric if "64" in metric.label).rstrip("%"))
+    first = chart_data(at, ODDS).query("n == 1")["share"]
+    assert len(first) == 3 and first.tolist() == pytest.approx([share / 100] * 3, abs=0.005)
+
+
 @pytest.mark.parametrize("typed", ["Why?", "100 + 1", "(1 + 2) × 3", "😀", "<b>**x**</b>", "7" * 3000])
 def test_other_texts_get_one_friendly_sentence(open_page, typed):
     at = open_page("test_time")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.stats import binom, hypergeom
 
+from core.measure.association import interval
 from core.rl import voting
 from core.rl.answers import read, short, write
 from core.rl.group import one_update
@@ -16,7 +17,7 @@ from core.rl.policy import CONFIG, sample, token_logprobs
 from core.rl.problems import LANGUAGES, Problem, allowed, any_question, ask, draw_problem, language_of, read_problem, steps
 from core.rl.rewards import equations, reward_named, rules
 from core.rl.trend import trend
-from core.rl.vocabulary import END, FILL, MOST_ANSWER, PROMPT, TOKENS, decode, encode, prompt_ids
+from core.rl.vocabulary import END, FILL, MOST_ANSWER, PROMPT, TOKENS, encode, prompt_ids, words_of
 
 
 def problems(n, **wanted):
@@ -49,7 +50,7 @@ def test_training_never_sees_what_is_held_out():
     kept = {ask(problem, language, wording) for problem in problems(300, held_out=True) for language in LANGUAGES for wording in range(4)}
     for habits in (BASE, LABELLERS):
         for _ in range(3000):
-            said = decode(document(habits, rng)[:PROMPT]).replace(FILL, "").strip()
+            said = words_of(document(habits, rng)[:PROMPT]).replace(FILL, "").strip()
             assert said not in kept
     share = sum(problem.held_out for problem in problems(4000)) / 4000
     assert 0.09 < share < 0.16
@@ -59,7 +60,7 @@ def test_every_question_and_answer_has_tokens():
     rng = random.Random(1)
     for problem in problems(300):
         question, right = any_question(problem, rng), solution(problem)
-        assert decode(prompt_ids(question)).replace(FILL, "").strip() == question
+        assert words_of(prompt_ids(question)).replace(FILL, "").strip() == question
         assert len(prompt_ids(question)) == PROMPT and len(encode(right)) <= MOST_ANSWER and allowed(problem)
     assert len(set(TOKENS)) == len(TOKENS) == CONFIG.vocab_size
     with pytest.raises(ValueError, match="at most 9 tokens"):
@@ -160,7 +161,7 @@ def test_ties_and_missing_numbers():
 def test_the_reward_model_picks_the_best_scored():
     right, scores = np.array([[False, True, False]]), np.array([[0.1, 0.9, 0.5]])
     assert voting.best_scored(right, scores, 3) == 1.0 and 0.4 < voting.best_scored(right, scores, 1, draws=400) * 1.5 < 0.6
-    low, high = voting.interval([1, 0, 1, 1] * 25)
+    low, high = interval([1, 0, 1, 1] * 25)
     assert 0.6 < low < 0.75 < high < 0.9
 
 
