@@ -35,7 +35,7 @@ label = lm.tokenizer.label
 def guess(asked):
     def answer():
         found = paged.evict(lm, asked, "random", 0.9)
-        return "few", {"freed": found.freed, "blocks": found.used, "theory": 0.9**BLOCK}
+        return "few" if found.freed < found.used / 3 else "half", {"freed": found.freed, "blocks": found.used, "theory": 0.9**BLOCK}
 
     panels.predict(page, ("most", "half", "few"), answer)
 
@@ -73,7 +73,7 @@ def freed(asked):
         spec = charts.curve_chart(tuple(names.values()), tuple(names.values()), page.language, selector(page, "evicted"), **titles)
         at = {name: dict(points)[90] for name, points in found.items()}
         draw(page, "freed", spec, data, t.plain("freed.alt", **at))
-        st.markdown(t("freed.result", exact=freed_chance(875, 1000), **at))
+        st.markdown(t("freed.result", exact=freed_chance(14_000, 16_000), **at))
         panels.download(page, "freed", lambda: data)
 
 
