@@ -50,7 +50,7 @@ def test_language_of_the_browser_of_the_link_and_an_unknown_one():
     assert pick_language("xx", "de-DE") == ("en", False)
 
 
-def test_an_unknown_language_is_said_and_the_page_check_whole(open_page):
+def test_an_unknown_language_is_said_and_the_page_is_whole(open_page):
     at = open_page("home", lang="fr")
     assert "not available" in said(at) and at.title[0].value == "Glassbox" and not at.exception
 
