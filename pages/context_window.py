@@ -25,10 +25,6 @@ t, lm = page.t, page.lm
 label = lm.tokenizer.label
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 def waiting(place):
     """Shows in `place` how far the work has come."""
     return lambda share: place.progress(share, t("working", share=share))
@@ -78,11 +74,11 @@ def answer(ids, token, now, full, shares):
         said = [label(probs.argmax()) for probs in found.values()]
         data = charts.answer_data(list(found), [float(probs[token]) for probs in found.values()], said, shares["window"])
         alt = t.plain("answer.alt", **shares)
-        spec = charts.answer_chart(len(ids), page.language, selector(page, "window"), **words("answer", "window", "share", "answer"))
+        spec = charts.answer_chart(len(ids), page.language, selector(page, "window"), **t.words("answer", "window", "share", "answer"))
         draw(page, "curve", spec, data, alt)
         best = (now + full).topk(SHOWN).indices
         bars = distribution_data(best, [label(i) for i in best], full[best], now[best])
-        spec = distribution_chart(SHOWN + 2, **words("answer", "before", "after", "token"), language=page.language)
+        spec = distribution_chart(SHOWN + 2, **t.words("answer", "before", "after", "token"), language=page.language)
         draw(page, "guesses", spec, bars, alt)
         panels.download(page, "answer", lambda: data.drop(columns="now"))
 
@@ -95,7 +91,7 @@ def loss(ids, window):
         data = charts.loss_data(nll, cut, window)
         # Compared where both were measured: the tokens beyond the window.
         numbers = {"full": mean_loss([nll[i - 2] for i in cut]), "windowed": mean_loss(cut.values()), "window": window, "n": len(cut)}
-        spec = charts.loss_chart(page.language, **words("loss", "position", "nll", "full", "windowed"))
+        spec = charts.loss_chart(page.language, **t.words("loss", "position", "nll", "full", "windowed"))
         draw(page, "loss", spec, data, t.plain("loss.alt", **numbers))
         st.markdown(t("loss.result", **numbers) if cut else t("loss.none"))
         panels.download(page, "loss", lambda: data)
@@ -112,7 +108,7 @@ def cost(n, window):
         data = pd.DataFrame(rows, columns=["tokens", "pairs", "role"])
         numbers = {"n": n, "all": pairs(n), "limited": pairs(n, window), "window": window}
         long = {"million": pairs(10**6), "million_limited": pairs(10**6, window)}
-        spec = charts.cost_chart(page.language, **words("cost", "tokens", "pairs", "all", "limited"))
+        spec = charts.cost_chart(page.language, **t.words("cost", "tokens", "pairs", "all", "limited"))
         draw(page, "cost", spec, data, t.plain("cost.alt", **numbers))
         st.markdown(t("cost.result", **numbers, **long))
         panels.download(page, "cost", lambda: data)

@@ -28,10 +28,6 @@ page = require("embeddings")
 t, lm = page.t, page.lm
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 def vectors_of(some):
     return word_vectors(kept.space(lm), [word_tokens(lm.tokenizer, word) for word in some])
 
@@ -81,7 +77,7 @@ def the_map(typed):
             figure = charts.deep_map(data, legend, axes, t.plain("map.own"), st.context.theme.type or "light")
             st.plotly_chart(figure, key=page.key("deep"), alt=alt, config=PICTURE_ONLY)
         else:
-            spec = charts.map_chart(legend, *axes[:2], **words("map", "word", "tokens"), language=page.language)
+            spec = charts.map_chart(legend, *axes[:2], **t.words("map", "word", "tokens"), language=page.language)
             draw(page, "map", spec, data, alt, lambda row: controls.set_value(page, "word", row["word"]))
         says = method if groups or method != "flat" else "own"
         st.caption(t(f"map.says.{says}", share=sum(found.shares), d=lm.config.d_model))
@@ -99,7 +95,7 @@ def neighbours(word):
     shown = [kept.piece(lm, token.id) for token in found], [token.cosine for token in found], ["computed"] * len(found)
     data = charts.bars_data(*shown, [token.raw for token in found])
     st.markdown(t("neighbours.one" if len(ids) == 1 else "neighbours.several", word=word, n=len(ids), tokens=kept.pieces(lm, ids)))
-    spec = charts.bars_chart(len(found), **words("neighbours", "token", "cosine", "raw"), language=page.language)
+    spec = charts.bars_chart(len(found), **t.words("neighbours", "token", "cosine", "raw"), language=page.language)
     draw(page, "near", spec, data, t.plain("neighbours.alt", word=word, first=data["token"][0], cosine=found[0].cosine))
     st.caption(t("neighbours.centred", first=data["token"][0], raw=found[0].raw, chance=space.chance, chance_raw=space.chance_raw))
     panels.download(page, "neighbours", lambda: data.drop(columns=["label", "role"]))

@@ -32,10 +32,6 @@ if page.entered:
     st.session_state[RUNNING] = False
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 @fragment
 def guess(ids):
     def answer():
@@ -73,7 +69,7 @@ def picture(ids, found, step, follow):
     left, right = st.columns([5, 3], gap="large")
     with left:
         data = charts.matrix_data(found.relative, labels, found.bounds, step)
-        spec = charts.matrix_chart(charts.name_size(len(ids)), page.language, follow, **words("tiles", "query", "key", "score"))
+        spec = charts.matrix_chart(charts.name_size(len(ids)), page.language, follow, **t.words("tiles", "query", "key", "score"))
         draw(page, "matrix", spec, data, t.plain("tiles.alt", **values))
         panels.download(page, "tiles", lambda: data.dropna(axis=1, how="all").drop(columns=["now", "n"]))
     data = charts.row_data(found.steps, step)
@@ -106,7 +102,7 @@ def time():
         measured = state.setdefault(MEASURED, {})
         if measured:
             data, values = charts.time_data(measured), last_measured(measured)
-            spec = charts.time_chart(SIZES, page.language, **words("time", "tokens", "milliseconds", "standard", "fused"))
+            spec = charts.time_chart(SIZES, page.language, **t.words("time", "tokens", "milliseconds", "standard", "fused"))
             draw(page, "time", spec, data, t.plain("time.alt", **values))
             st.markdown(t("time.result", **values))
             panels.download(page, "time", lambda: data)
@@ -118,7 +114,7 @@ def time():
 def scale():
     with panels.panel(page, "scale", "arithmetic"):
         data, d = charts.memory_data([2**k for k in range(10, 21)]), lm.config.head_dim
-        spec = context.cost_chart(page.language, **words("scale", "tokens", "pairs", "all", "limited"))
+        spec = context.cost_chart(page.language, **t.words("scale", "tokens", "pairs", "all", "limited"))
         far = {"n": 2**17, "matrix": 2**34 * BYTES / 1e9, "line": 2**17 * BYTES / 1e3}
         far |= {"standard": standard_floats(2**17, d), "tiled": tiled_floats(2**17, d, 128, 128), "d": d}
         draw(page, "scale", spec, data, t.plain("scale.alt", **far))

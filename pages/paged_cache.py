@@ -31,15 +31,11 @@ t, lm = page.t, page.lm
 label = lm.tokenizer.label
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 @fragment
 def guess(asked):
     def answer():
         found = paged.evict(lm, asked, "random", 0.9)
-        return "few", {"freed": found.freed, "blocks": found.used, "theory": 0.9**BLOCK}
+        return "few" if found.freed < found.used / 3 else "half", {"freed": found.freed, "blocks": found.used, "theory": 0.9**BLOCK}
 
     panels.predict(page, ("most", "half", "few"), answer)
 
@@ -54,7 +50,7 @@ def pool(asked):
         found = paged.evict(lm, asked, order, share, shared, compact)
         names = [lm.tokenizer.labels(ids) for ids in asked.ids]
         data = charts.pool_data(found.before, found.after, found.pool, names, paged.COLUMNS)
-        titles = words("pool", "block", "token", "position", *charts.OWNERS, "reused", "dropped", "computed")
+        titles = t.words("pool", "block", "token", "position", *charts.OWNERS, "reused", "dropped", "computed")
         n, alone, values = sum(asked.lengths), sum(map(blocks_for, asked.lengths)), found.numbers
         values |= {"share": share, "order": t.plain(f"order.options.{order}"), "n": n, "tokens": n - found.gone}
         values |= {"theory": share ** (BLOCK * found.lists), "alone": alone, "saved": alone - found.used, "prefix": asked.prefix}
@@ -72,20 +68,20 @@ def pool(asked):
 @fragment
 def freed(asked):
     with panels.panel(page, "freed", "live"):
-        found, names = paged.curves(lm, asked), words("names", *charts.FREED)
-        data, titles = charts.curve_data(found, names), words("freed", "gone", "value")
+        found, names = paged.curves(lm, asked), t.words("names", *charts.FREED)
+        data, titles = charts.curve_data(found, names), t.words("freed", "gone", "value")
         spec = charts.curve_chart(tuple(names.values()), tuple(names.values()), page.language, selector(page, "evicted"), **titles)
         at = {name: dict(points)[90] for name, points in found.items()}
         draw(page, "freed", spec, data, t.plain("freed.alt", **at))
-        st.markdown(t("freed.result", exact=freed_chance(875, 1000), **at))
+        st.markdown(t("freed.result", exact=freed_chance(14_000, 16_000), **at))
         panels.download(page, "freed", lambda: data)
 
 
 @fragment
 def lost(ids):
     with panels.panel(page, "lost", "live"):
-        found, names = paged.answers(lm, ids), words("names", *charts.FREED)
-        data, titles = charts.curve_data(found, names), words("lost", "gone", "value")
+        found, names = paged.answers(lm, ids), t.words("names", *charts.FREED)
+        data, titles = charts.curve_data(found, names), t.words("lost", "gone", "value")
         shown = tuple(names[order] for order in found)
         spec = charts.curve_chart(tuple(names.values()), shown, page.language, selector(page, "evicted"), **titles)
         values = {f"{name}_{share}": value for name, points in found.items() for share, value in points}
@@ -102,7 +98,7 @@ def time(ids):
             budget = controls.segmented(page, "budget", (16, 32), 32)
         points, numbers = paged.cut_down(lm, ids, every, budget)
         data, values = charts.time_data(points), numbers | {"every": every, "budget": budget, "n": len(ids)}
-        titles = words("time", "tokens", "blocks", "dropped", "paged", "computed")
+        titles = t.words("time", "tokens", "blocks", "dropped", "paged", "computed")
         draw(page, "time", charts.time_chart(page.language, **titles), data, t.plain("time.alt", **values))
         st.markdown(t("time.result" if len(ids) >= every else "time.short", **values))
         panels.download(page, "time", lambda: data)
@@ -112,12 +108,12 @@ def time(ids):
 def reserved(asked):
     with panels.panel(page, "reserved", "arithmetic"):
         room = controls.segmented(page, "room", ROOMS, 1024)
-        n, ways = asked.lengths, words("reserved", "piece", "pages")
+        n, ways = asked.lengths, t.words("reserved", "piece", "pages")
         blocks = [BLOCK * blocks_for(length) for length in n]
         data = charts.reserved_data(n, {ways["piece"]: [max(room, length) for length in n], ways["pages"]: blocks})
         values = {"room": room, "n": sum(n), "all": 4 * room, "share": sum(n) / (4 * room), "paged": sum(n) / sum(blocks)}
         values |= {"slots": sum(blocks), "fit": 4 * room // (sum(blocks) // 4)}
-        spec = charts.reserved_chart(tuple(ways.values()), page.language, **words("reserved", "slots", "paged", "dropped"))
+        spec = charts.reserved_chart(tuple(ways.values()), page.language, **t.words("reserved", "slots", "paged", "dropped"))
         draw(page, "reserved", spec, data, t.plain("reserved.alt", **values))
         st.markdown(t("reserved.result", **values))
         panels.download(page, "reserved", lambda: data)

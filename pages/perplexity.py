@@ -20,10 +20,6 @@ t, lm = page.t, page.lm
 PRESETS = {"default": {"token": None, "upto": 100}, **{name: {"against": t.plain(f"presets.{name}.against")} for name in NAMES}}
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 @fragment
 def guess(ids):
     def answer():
@@ -72,7 +68,7 @@ def one_text(name, found, chosen, most, upto):
     inked(page, f"strip_{name}", text, here, lambda i: look_at(page, "token", start + i))
     data = charts.surprisal_data(text.labels, text.bits, here, upto)
     named = len(text.labels) <= charts.MOST_LABELS
-    labels = words("text", "position", "token", "bits", "share", "so_far", "choices")
+    labels = t.words("text", "position", "token", "bits", "share", "so_far", "choices")
     spec = charts.surprisal_chart(ROLES[name], named, most, page.language, selector(page, "upto"), **labels)
     numbers = {"bits": float(text.bits.mean()), "perplexity": text.measured.perplexity, "most": float(text.bits.max())}
     alt = t.plain("text.alt", token=text.labels[text.most], **numbers)
@@ -99,7 +95,7 @@ def compare(found, a_ids, b_ids):
             rows.append((name, surprise(other, theirs[: other.config.context_length - 1])))
     data = charts.sum_data([(ROLES[name], text.lm.name, text.labels, text.n_bytes, text.bits) for name, text in rows])
     alt = t.plain("compare.alt", a=found["a"].per_byte, b=found["b"].per_byte)
-    spec = charts.sum_chart(lm.name, page.language, **words("compare", "bytes", "bits", "token", "model", "a", "b"))
+    spec = charts.sum_chart(lm.name, page.language, **t.words("compare", "bytes", "bits", "token", "model", "a", "b"))
     draw(page, "sum", spec, data, alt)
     panels.download(page, "sum", lambda: data)
     panels.table(page, "compare", comparison([(t.plain(f"compare.{name}"), text) for name, text in rows]))
@@ -111,7 +107,7 @@ def jensen(text, most):
     means = {"right": text.measured.perplexity, "wrong": text.measured.mean_of_exp}
     values = means | {"token": text.labels[text.most], "bits": float(text.bits[text.most]), "part": text.part_of_most}
     data = charts.jensen_data(text.labels, text.bits, **means, words={key: t.plain(f"jensen.{key}", **means) for key in means})
-    spec = charts.jensen_chart(most, page.language, **words("jensen", "bits", "choices", "token"))
+    spec = charts.jensen_chart(most, page.language, **t.words("jensen", "bits", "choices", "token"))
     draw(page, "jensen", spec, data, t.plain("jensen.alt", **values))
     st.markdown(t("jensen.result", **values))
     panels.download(page, "jensen", lambda: data.drop(columns="word"))

@@ -34,10 +34,6 @@ t, lm = page.t, page.lm
 label = lm.tokenizer.label
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 @fragment
 def guess(ids):
     def answer():
@@ -65,7 +61,8 @@ def experiment(ids):
         picture, beside = st.columns([5, 4], gap="large")
         with picture:  # seen before the model has read
             data = charts.mask_data(mask, lm.tokenizer.labels(ids))
-            draw(page, "mask", charts.mask_chart(n, page.language, **words("mask", "query", "count")), data, t.plain("mask.alt", **counts))
+            spec = charts.mask_chart(n, page.language, **t.words("mask", "query", "count"))
+            draw(page, "mask", spec, data, t.plain("mask.alt", **counts))
         drift = sparse(lm, ids, pattern, width, index).drift
         counts |= {"answer": label(drift.answer), "says": label(drift.probs.argmax()), **drift.numbers}
         with beside:
@@ -74,7 +71,7 @@ def experiment(ids):
             st.markdown(t("mask.lost", **counts))
             best = (drift.full_probs + drift.probs).topk(5).indices
             bars = distribution_data(best, lm.tokenizer.labels(best), drift.full_probs[best], drift.probs[best])
-            spec = distribution_chart(6, **words("mask", "before", "after", "token"), language=page.language)
+            spec = distribution_chart(6, **t.words("mask", "before", "after", "token"), language=page.language)
             draw(page, "answers", spec, bars, t.plain("mask.lost", **counts))
         strip = [Token(label(i), state="" if seen else "dropped") for i, seen in zip(ids, mask[-1].tolist())]
         token_strip(page, "last", strip, t.plain("mask.strip"))
@@ -92,7 +89,7 @@ def compare(ids):
         place = st.empty()
         found = sweep(lm, ids, lambda share: place.progress(share, t("sweep.working", share=share)))
         place.empty()
-        names = words("series", *charts.SERIES)
+        names = t.words("series", *charts.SERIES)
         data = charts.sweep_data(found, measure, names)
         form, titles = MEASURES[measure], {"width": t.plain("sweep.width"), "value": t.plain(f"measure.options.{measure}")}
         spec = charts.sweep_chart(tuple(names.values()), form, page.language, selector(page, "width"), **titles)
@@ -107,11 +104,11 @@ def compare(ids):
 def scale():
     with panels.panel(page, "scale", "arithmetic"):
         k = controls.segmented(page, "k", (512, 1024, 2048, 4096, 8192), 2048)
-        spec, names, last = costs.models()["DeepSeek-V3.2"], words("work", *charts.WORK), LENGTHS[-1]
+        spec, names, last = costs.models()["DeepSeek-V3.2"], t.words("work", *charts.WORK), LENGTHS[-1]
         work = work_by_length(spec, LENGTHS, k, WINDOW)
         values = {"k": k, "n": last, "pairs": pairs(last) / 1e9, "best": pairs(last, k) / 1e9}
         values |= index_against_full(spec, last, k) | {name: by[last] for name, by in work.items()}
-        data, titles = charts.work_data(work, names), words("scale", "tokens", "products")
+        data, titles = charts.work_data(work, names), t.words("scale", "tokens", "products")
         draw(page, "scale", charts.work_chart(tuple(names.values()), page.language, **titles), data, t.plain("scale.alt", **values))
         st.markdown(t("scale.result", **values))
         panels.download(page, "scale", lambda: data)
@@ -129,7 +126,7 @@ def practice():
 def claim():
     with panels.panel(page, "claim", "vendor"):
         data, grows = charts.claim_data(CLAIMED), slopes(CLAIMED)
-        draw(page, "claim", charts.claim_chart(page.language, **words("claim", "tokens", "milliseconds")), data, t.plain("claim.alt"))
+        draw(page, "claim", charts.claim_chart(page.language, **t.words("claim", "tokens", "milliseconds")), data, t.plain("claim.alt"))
         st.markdown(t("claim.result", old=grows["FlashAttention-2"], new=grows["SSA"]))
         panels.download(page, "claim", lambda: data.drop(columns=["role"]))
 

@@ -35,10 +35,6 @@ t, state = page.t, st.session_state
 known = encodings(page.lm)
 
 
-def words(group, *keys):
-    return {key: t.plain(f"{group}.{key}") for key in keys}
-
-
 @fragment
 def guess():
     def answer():
@@ -108,7 +104,7 @@ def compounds():
         name = controls.segmented(page, "encoding", list(known.tokenizers), BUNDLED)
         data = charts.compounds_data(count_compounds(known.tokenizers[name]))
         german, english = (int(data[f"{language}_tokens"].sum()) for language in ("german", "english"))
-        spec = charts.compounds_chart(**words("compounds", "german", "english", "tokens"), language=page.language)
+        spec = charts.compounds_chart(**t.words("compounds", "german", "english", "tokens"), language=page.language)
         draw(page, "compounds", spec, data, t.plain("compounds.alt", german=german, english=english))
         panels.download(page, "compounds", lambda: data)
 
@@ -123,7 +119,7 @@ def training():
         done = len(run.merges)
         st.progress(done / n, t("training.progress", done=done, n=n))
         data = charts.training_data(run.merges, run.n_bytes)
-        spec = charts.training_chart(n, **words("training", "merges", "share", "token", "count", "tokens"), language=page.language)
+        spec = charts.training_chart(n, **t.words("training", "merges", "share", "token", "count", "tokens"), language=page.language)
         numbers = {"n": done, "bytes": run.n_bytes, "tokens": run.n_tokens, "bundled": len(known.tokenizers[BUNDLED].encode(text))}
         draw(page, "training", spec, data, t.plain("training.alt", **numbers))
         st.caption(t("training.newest"))

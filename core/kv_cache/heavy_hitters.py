@@ -28,9 +28,14 @@ class HeavyHitterCache(Cache):
         received = pattern.sum(dim=(0, 1, 2)).float()  # (n,)
         received[: len(self.scores[layer])] += self.scores[layer]
         self.scores[layer] = received
-        n = len(received)
-        if n > self.budget:
-            older = received[: n - self.recent].topk(self.budget - self.recent).indices.sort().values
-            index = torch.cat((older, torch.arange(n - self.recent, n)))
+        if len(received) > self.budget:
+            index = heaviest(received, self.budget, self.recent)
             self.scores[layer] = received[index]
             self.keep(layer, index)
+
+
+def heaviest(received: Tensor, budget: int, recent: int) -> Tensor:
+    """Which of n > budget tokens stay, by the attention `received` (n,): slots (budget,), ascending, the newest `recent` among them."""
+    older = len(received) - recent
+    best = received[:older].topk(budget - recent).indices.sort().values
+    return torch.cat((best, torch.arange(older, len(received))))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from core.kv_cache.heavy_hitters import heaviest
 from core.kv_cache.paged import PagedCache
 from core.models.language_model import LanguageModel, as_batch
 
@@ -37,19 +38,16 @@ def read_with_budget(
 
     def tap(name: str, value: Tensor) -> Tensor:
         if name.endswith("hook_pattern"):
-            received.add_(value.sum((0, 1, 2)).float())
+            scores.add_(value.sum((0, 1, 2)).float())
         return value
 
     for chunk in ids.split(every, dim=1):
-        received = torch.cat((scores, torch.zeros(chunk.shape[1])))
+        scores = torch.cat((scores, torch.zeros(chunk.shape[1])))
         logits = lm.forward(chunk, cache, tap=tap, last_only=True)[0, -1].float()
-        scores = received
         points.append((cache.seen[0], len(scores), len(cache.blocks)))
         if budget is None or chunk.shape[1] < every or len(scores) <= budget:
             continue
-        recent = budget // 2
-        older = scores[: len(scores) - recent].topk(budget - recent).indices.sort().values
-        kept = torch.cat((older, torch.arange(len(scores) - recent, len(scores))))
+        kept = heaviest(scores, budget, recent=budget // 2)
         gone = torch.ones(len(scores), dtype=torch.bool).index_fill_(0, kept, False)
         before = len(cache.blocks)
         cache.drop(cache.positions(0)[gone].tolist())

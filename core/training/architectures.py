@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from core.checkpoints.folder import load_tokenizer
@@ -23,6 +22,7 @@ from core.training import curriculum, evaluate
 from core.training.batches import plan_rows
 from core.training.loop import Recipe, initialise, train
 from core.training.recipes import DISTANCES, PASSES
+from core.training.saving import parameters, save
 
 TRANSFORMER = DecoderConfig(n_layers=4, d_model=192, n_heads=3, n_kv_heads=3, d_ff=512, dropout=0.1)
 GRU = RecurrentConfig(dropout=0.1)
@@ -42,11 +42,6 @@ def networks(size: str = "small", vocab_size: int = 16_384) -> dict[str, nn.Modu
     return found
 
 
-def parameters(network: nn.Module) -> int:
-    """Trained numbers, tied ones once."""
-    return sum(p.numel() for p in network.parameters())
-
-
 def run(
     data: Path, tokenizer_folder: Path, out: Path, size: str = "small", n_steps: int | None = None, recipe: Recipe = RECIPE,
     device: str | None = None, most_probes: int | None = None,
@@ -62,20 +57,12 @@ def run(
         fill = initialise if name == "transformer" else initialise_recurrent
         losses = partial(evaluate.held_out_losses, data=data, most_rows=16)
         records = train(network.to(device), rows, n_steps, recipe, out / f"{name}.csv", losses, fill)
-        save(network, name, out)
+        save(network, name, out, asdict(network.config))
         result["networks"][name] = measured(network, tokenizer, data, most_probes) | {
             "parameters": parameters(network), "tokens_seen": records[-1]["tokens"], "seconds": round(records[-1]["seconds"], 1),
         }  # fmt: skip
     (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     return result
-
-
-def save(network: nn.Module, name: str, out: Path) -> None:
-    """Weights in fp16, tied embeddings once, and the shape; the network goes on with the rounded weights."""
-    network.half().float()
-    state = {key: value.half().cpu().contiguous() for key, value in network.state_dict().items() if key != "unembed.weight"}
-    save_file(state, out / f"{name}.safetensors", metadata={"format": "pt"})
-    (out / f"{name}.json").write_text(json.dumps(asdict(network.config), indent=1) + "\n", "utf-8")
 
 
 def measured(network: nn.Module, tokenizer, data: Path, most_probes: int | None = None) -> dict:

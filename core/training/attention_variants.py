@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
 from core.kv_cache import Cache
 from core.models.config import DecoderConfig
@@ -23,6 +22,7 @@ from core.training import evaluate
 from core.training.batches import plan_rows
 from core.training.loop import Recipe, train
 from core.training.recipes import PASSES
+from core.training.saving import parameters, save
 
 KINDS = ("mha", "gqa", "mqa", "mla")
 CONFIG = DecoderConfig(n_layers=4, d_model=192, n_heads=6, n_kv_heads=6, d_ff=480, head_dim=32, dropout=0.1)  # mha
@@ -38,9 +38,9 @@ def make_network(kind: str, config: DecoderConfig = CONFIG, latent: LatentConfig
     """An untrained network of one of KINDS with as many parameters as "mha" has, nearly. ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"no kind {kind!r}; there are: {', '.join(KINDS)}")
-    wanted = _parameters(_build("mha", config, latent))
+    wanted = parameters(_build("mha", config, latent))
     each = 3 * config.d_model * config.n_layers  # parameters that one more hidden unit costs
-    missing = wanted - _parameters(_build(kind, config, latent))
+    missing = wanted - parameters(_build(kind, config, latent))
     return _build(kind, replace(config, d_ff=config.d_ff + round(missing / each)), latent)
 
 
@@ -49,10 +49,6 @@ def _build(kind: str, config: DecoderConfig, latent: LatentConfig) -> Decoder:
         return with_latent_attention(config, latent)
     shared = {"mha": 1, "gqa": GROUP, "mqa": config.n_heads}[kind]
     return Decoder(replace(config, n_kv_heads=config.n_heads // shared))
-
-
-def _parameters(network: Decoder) -> int:
-    return sum(p.numel() for p in network.parameters())
 
 
 @torch.inference_mode()
@@ -82,14 +78,6 @@ def seconds_per_token(network: Decoder, tokens: int = SPEED_AT, steps: int = SPE
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
-
-
-def save(network: Decoder, kind: str, latent: LatentConfig, out: Path) -> None:
-    """Weights in fp16 under our own names, tied embeddings once, and the shape."""
-    state: dict[str, Tensor] = {n: v.half().cpu().contiguous() for n, v in network.state_dict().items() if n != "unembed.weight"}
-    save_file(state, out / f"{kind}.safetensors", metadata={"format": "pt"})
-    shape = {"network": asdict(network.config), "latent": asdict(latent) if kind == "mla" else None}
-    (out / f"{kind}.json").write_text(json.dumps(shape, indent=1) + "\n", "utf-8")
 
 
 def load(kind: str, folder: Path) -> Decoder:
@@ -127,10 +115,10 @@ def run(
         network = make_network(kind, config, latent).to(device)
         watched = partial(evaluate.held_out_losses, data=data, most_rows=16)
         records = train(network, rows, n_steps, recipe, out / f"{kind}.csv", watched)
-        save(network, kind, latent, out)
+        save(network, kind, out, {"network": asdict(network.config), "latent": asdict(latent) if kind == "mla" else None})
         network = load(kind, out).to(device)
         result["networks"][kind] = {
-            "parameters": _parameters(network), "d_ff": network.config.d_ff, "tokens_seen": records[-1]["tokens"],
+            "parameters": parameters(network), "d_ff": network.config.d_ff, "tokens_seen": records[-1]["tokens"],
             "seconds": round(records[-1]["seconds"], 1), "cache_bytes_per_token": cache_bytes_per_token(network),
             "seconds_per_token": seconds_per_token(network), "held_out_nats_per_token": evaluate.held_out_losses(network, data),
         }  # fmt: skip

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.models.seq2seq import Seq2Seq, Seq2SeqConfig, translate
 from core.training.loop import Recipe, learning_rate, make_optimizer, write_csv
+from core.training.saving import parameters, save
 from core.translation.words import END, GAP, PAD, START, TO_DE, TO_EN, Words, pairs, vocabulary
 
 CONFIG = Seq2SeqConfig(dropout=0.1)
@@ -139,12 +139,9 @@ def run(
     for kind in kinds:
         network = make_network(kind, words, recipe.seed).to(device)
         records = train(network, kind, words, n_steps, recipe, out / f"{kind}.csv")
-        network = network.cpu().half().float()  # as saved
-        state = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-        save_file(state, out / f"{kind}.safetensors", metadata={"format": "pt"})
-        (out / f"{kind}.json").write_text(json.dumps({**asdict(network.config), "dropout": 0.0}, indent=1) + "\n", "utf-8")
+        save(network.cpu(), kind, out, {**asdict(network.config), "dropout": 0.0})
         result["networks"][kind] = evaluate(network, kind, words, n_held_out) | {
-            "parameters": sum(p.numel() for p in network.parameters()), "seconds": round(records[-1]["seconds"], 1),
+            "parameters": parameters(network), "seconds": round(records[-1]["seconds"], 1),
         }  # fmt: skip
     (out / "words.json").write_text(json.dumps(words.words, ensure_ascii=False) + "\n", "utf-8")
     (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")

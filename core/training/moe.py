@@ -12,13 +12,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.moe import MoEConfig, Routing, active_parameters, balanced_bias, balancing_loss, load, route, routers, with_experts
-from core.training import evaluate
+from core.training import evaluate, saving
 from core.training.batches import plan_rows
 from core.training.loop import Recipe, learning_rate, make_optimizer, token_nll, write_csv
 from core.training.recipes import PASSES
@@ -122,11 +121,9 @@ def loads(network: Decoder, ids: Tensor) -> list[list[float]]:
 
 
 def save(network: Decoder, kind: str, out: Path) -> None:
-    """Weights in fp16 under our own names, tied embeddings once, and the shape."""
-    state = {name: value.half().cpu().contiguous() for name, value in network.state_dict().items() if name != "unembed.weight"}
-    save_file(state, out / f"{kind}.safetensors", metadata={"format": "pt"})
-    shape = {"network": asdict(network.config), "experts": None if kind == "dense" else asdict(routers(network)[0].moe)}
-    (out / f"{kind}.json").write_text(json.dumps(shape, indent=1) + "\n", "utf-8")
+    """`saving.save` with the shape of the network and of its experts."""
+    experts = None if kind == "dense" else asdict(routers(network)[0].moe)
+    saving.save(network, kind, out, {"network": asdict(network.config), "experts": experts})
 
 
 def run(
@@ -148,14 +145,11 @@ def run(
         watched = partial(evaluate.held_out_losses, data=data, most_rows=16)
         records = train(network, kind, rows, n_steps, recipe, log=out / f"{kind}.csv", held_out=watched)
         save(network, kind, out)
-        for value in network.state_dict().values():
-            value.copy_(value.half().float())
         result["networks"][kind] = {
-            "parameters": sum(p.numel() for p in network.parameters()), "active_parameters": active_parameters(network),
+            "parameters": saving.parameters(network), "active_parameters": active_parameters(network),
             "tokens_seen": records[-1]["tokens"], "seconds": round(records[-1]["seconds"], 1),
             "held_out_nats_per_token": evaluate.held_out_losses(network, data),
             "loads": loads(network, rows.batch(n_steps, 4)[0]),
         }  # fmt: skip
     (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     return result
-

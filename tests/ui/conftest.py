@@ -35,11 +35,28 @@ def told(at) -> list[str]:
     return [unescape(part.split(">", 1)[1].removesuffix("</p>")) for h in at.get("html") if "glassbox-said" in (part := h.proto.body)]
 
 
+def charts(at) -> list:
+    """The charts on the page, as they are sent."""
+    return [element.proto for element in at.get("vega_lite_chart")]
+
+
+def text(at) -> str:
+    """What the page says in sentences, without Markdown's escapes."""
+    return " ".join(m.value for m in [*at.markdown, *at.success, *at.caption]).replace("\\", "")
+
+
+def check_whole(at, n_charts: int) -> None:
+    """All charts are there and described, there is one takeaway, nothing went wrong, and no sentence lacks a value."""
+    assert not at.exception and not at.error and not at.warning
+    assert len(charts(at)) == n_charts and all(chart.alt for chart in charts(at))
+    assert len(at.success) == 1 and "{" not in text(at)
+
+
 def chart_data(at, place: int = 0):
     """What the chart at `place` on the page got to draw, a DataFrame."""
     import pyarrow as pa
 
-    proto = at.get("vega_lite_chart")[place].proto
+    proto = charts(at)[place]
     return pa.ipc.open_stream(proto.data.data or proto.datasets[0].data.data).read_all().to_pandas()
 
 

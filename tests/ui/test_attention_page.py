@@ -2,13 +2,9 @@
 
 import pytest
 
-from tests.ui.conftest import said, told
+from tests.ui.conftest import charts, said, told
 
 LONG = "Mary has a cat, and the cat is called Milo. She lives near the river and reads a book every evening. " * 14
-
-
-def charts(at):
-    return [element.proto for element in at.get("vega_lite_chart")]
 
 
 def button(at, key):

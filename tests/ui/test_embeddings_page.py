@@ -2,13 +2,9 @@
 
 import pytest
 
-from tests.ui.conftest import said
+from tests.ui.conftest import charts, said
 
 VIEWS = {"neighbours": 2, "table": 2, "analogies": 3, "context": 2, "sentences": 2}
-
-
-def charts(at):
-    return [element.proto for element in at.get("vega_lite_chart")]
 
 
 def text(at):

@@ -4,23 +4,12 @@ import pytest
 
 from core.ui.texts import Texts
 from core.ui.tiles import tiled
-from tests.ui.conftest import said
-
-
-def charts(at) -> list:
-    return [element.proto for element in at.get("vega_lite_chart")]
-
-
-def text(at) -> str:
-    return " ".join(m.value for m in [*at.markdown, *at.success, *at.caption]).replace("\\", "")
+from tests.ui.conftest import charts, check_whole, said, text
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_panel_in_both_languages(open_page, language):
-    at = open_page("flash_attention", lang=language)
-    assert not at.exception and not at.error and not at.warning
-    assert len(charts(at)) == 7 and all(chart.alt for chart in charts(at))
-    assert len(at.success) == 1 and "{" not in text(at)
+    check_whole(open_page("flash_attention", lang=language), 7)
 
 
 def test_numbers_are_those_that_were_counted(open_page, mini):

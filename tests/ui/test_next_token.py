@@ -1,24 +1,18 @@
 """The next-token lab inside its frame: what its numbers say, its links, and what bad input gets."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
 from core.decoding import distribution, entropy_bits
 from core.decoding.sweep import sweep
-from tests.ui.conftest import said
+from tests.ui.conftest import chart_data, said
 
 STORY = "The old man opened the door and saw"
 
 
-def bars(at):
-    """The table behind the chart: one row a candidate and temperature."""
-    return pa.ipc.open_stream(at.get("vega_lite_chart")[0].proto.data.data).read_pandas()
-
-
 def now(at):
-    table = bars(at)
+    table = chart_data(at)
     return table[table["now"]].reset_index(drop=True)
 
 
@@ -62,7 +56,7 @@ def test_the_chart_shows_what_distribution_says(open_page, mini):
 def test_every_step_of_the_slider_is_exact(open_page, mini):
     """What the browser shows while the finger drags was computed over the whole vocabulary."""
     at = open_page("next_token", prompt=STORY, top_p=0.8)
-    logits, table = mini.logits(mini.tokenizer.encode(STORY))[-1], bars(at)
+    logits, table = mini.logits(mini.tokenizer.encode(STORY))[-1], chart_data(at)
     assert len(table) == 21 * 12
     for temperature, rows in table.groupby("temperature"):
         expected = distribution(logits, float(np.round(temperature, 2)), top_p=0.8)

@@ -7,11 +7,7 @@ import pytest
 from core.costs.paging import blocks_for, shared_blocks
 from core.ui import paged
 from core.ui.texts import Texts
-from tests.ui.conftest import chart_data, said
-
-
-def text(at) -> str:
-    return " ".join(m.value for m in [*at.markdown, *at.success, *at.caption]).replace("\\", "")
+from tests.ui.conftest import chart_data, check_whole, said, text
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +22,7 @@ def asked(mini, language="en"):
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_panel_in_both_languages(open_page, language):
-    at = open_page("paged_cache", lang=language)
-    assert not at.exception and not at.error and not at.warning
-    charts = [element.proto for element in at.get("vega_lite_chart")]
-    assert len(charts) == 5 and all(chart.alt for chart in charts)
-    assert len(at.success) == 1 and "{" not in text(at)
+    check_whole(open_page("paged_cache", lang=language), 5)
 
 
 def test_the_picture_holds_what_was_counted(open_page, mini):

@@ -4,15 +4,7 @@ import pytest
 
 from core.ui.surprise import surprise
 from core.ui.texts import Texts
-from tests.ui.conftest import said
-
-
-def charts(at) -> list:
-    return [element.proto for element in at.get("vega_lite_chart")]
-
-
-def text(at) -> str:
-    return " ".join(m.value for m in [*at.markdown, *at.success, *at.caption]).replace("\\", "")
+from tests.ui.conftest import check_whole, said, text
 
 
 def ids_of(lm, language, key):
@@ -21,10 +13,7 @@ def ids_of(lm, language, key):
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_panel_in_both_languages(open_page, language):
-    at = open_page("perplexity", lang=language)
-    assert not at.exception and not at.error and not at.warning
-    assert len(charts(at)) == 5 and all(chart.alt for chart in charts(at))
-    assert len(at.success) == 1 and "{" not in text(at)
+    check_whole(open_page("perplexity", lang=language), 5)
 
 
 def test_numbers_are_those_of_the_core(open_page, mini):

@@ -14,7 +14,7 @@ from core.quantization import FORMATS
 from core.quantization.sizes import count, matrix_shapes, stored_size
 from core.training.bpe import save_ranks
 from core.ui import quantized
-from tests.ui.conftest import told
+from tests.ui.conftest import charts, told
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = DecoderConfig(n_layers=3, d_model=32, n_heads=4, n_kv_heads=2, d_ff=64, vocab_size=257, context_length=2048, head_dim=8)
@@ -52,10 +52,6 @@ def page(folder, monkeypatch):
         return at
 
     return open_page
-
-
-def charts(at) -> list:
-    return [element.proto for element in at.get("vega_lite_chart")]
 
 
 def metric(at, label: str) -> str:

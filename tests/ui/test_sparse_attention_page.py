@@ -5,11 +5,7 @@ import pytest
 from core.costs.attention_pairs import block_pairs, pairs
 from core.ui.sparse import slopes, sparse
 from core.ui.texts import Texts
-from tests.ui.conftest import chart_data, said
-
-
-def text(at) -> str:
-    return " ".join(m.value for m in [*at.markdown, *at.success, *at.caption]).replace("\\", "")
+from tests.ui.conftest import chart_data, check_whole, said, text
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +16,7 @@ def few_widths(monkeypatch):
 
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_every_panel_in_both_languages(open_page, language):
-    at = open_page("sparse_attention", lang=language)
-    assert not at.exception and not at.error and not at.warning
-    charts = [element.proto for element in at.get("vega_lite_chart")]
-    assert len(charts) == 6 and all(chart.alt for chart in charts)
-    assert len(at.success) == 1 and "{" not in text(at)
+    check_whole(open_page("sparse_attention", lang=language), 6)
 
 
 def test_the_picture_the_pairs_and_the_loss_are_those_of_the_mask(open_page, mini):

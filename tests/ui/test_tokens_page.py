@@ -2,14 +2,13 @@
 
 import json
 
-import pyarrow as pa
 import pytest
 
 from core.checkpoints import encodings
 from core.tokenization.languages import SENTENCES, count
 from core.ui import merge_steps, token_lanes
 from core.ui.texts import Texts
-from tests.ui.conftest import said
+from tests.ui.conftest import chart_data, charts, said, text
 
 COMPOUND = "Die Geschwindigkeitsbegrenzung gilt."
 
@@ -20,14 +19,6 @@ def components(at):
     for element in at.get("bidi_component"):
         found[element.proto.id] = json.loads(element.proto.json)
     return {name: data for key, data in found.items() for name in ("lanes", "merges", "newest", "trained") if f"tokens_{name}" in key}
-
-
-def table(at, i):
-    return pa.ipc.open_stream(at.get("vega_lite_chart")[i].proto.data.data).read_pandas()
-
-
-def words(at):
-    return " ".join(m.value for m in [*at.markdown, *at.success, *at.caption]).replace("\\", "")
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
@@ -41,7 +32,7 @@ def test_every_row_shows_the_ids_of_its_encoding(open_page, mini, public, langua
         assert bytes.fromhex("".join(cell[3] for cell in cells).replace(" ", "")).decode() == COMPOUND
     ringed = [chunk for chunk in lanes["chunks"] if chunk["differs"]]
     assert ringed and all(any(len(tokens) > 1 for tokens in chunk["lanes"]) for chunk in ringed)
-    assert all(chart.proto.alt for chart in at.get("vega_lite_chart")) and "{" not in words(at)
+    assert all(chart.alt for chart in charts(at)) and "{" not in text(at)
 
 
 def test_broken_characters_are_bytes_and_never_the_replacement_sign(open_page):
@@ -78,11 +69,11 @@ def test_a_token_beyond_the_text_is_forgotten_in_silence(open_page):
 
 def test_languages_cost_what_their_tokens_cost(open_page, mini):
     at = open_page("tokens", price="4")
-    data = table(at, 0)
+    data = chart_data(at, 0)
     row = data[(data["language"] == "Hindi") & (data["role"] == "computed")].iloc[0]
     expected = count(mini.tokenizer, SENTENCES["hi"])
     assert row["tokens"] == expected.tokens and row["cost"] == pytest.approx(expected.tokens * 4)
-    assert f"{expected.tokens * 4:,.2f}" in words(at)
+    assert f"{expected.tokens * 4:,.2f}" in text(at)
 
 
 def test_without_the_public_encodings_one_sentence_says_what_to_do(open_page, monkeypatch, tmp_path):
@@ -96,7 +87,7 @@ def test_without_the_public_encodings_one_sentence_says_what_to_do(open_page, mo
         encodings._load.cache_clear()
     assert not at.exception and not at.error
     assert [row["label"] for row in components(at)["lanes"]["lanes"]] == ["mini"]
-    assert "GPT-2, cl100k, o200k" in words(at) and "python -m core.checkpoints.encodings" in words(at)
+    assert "GPT-2, cl100k, o200k" in text(at) and "python -m core.checkpoints.encodings" in text(at)
 
 
 def test_another_models_tokenizer_gets_a_row_of_its_own(mini, tiny):
@@ -128,7 +119,7 @@ def test_a_training_is_watched_to_its_end_and_can_be_stopped(open_page):
     at = open_page("tokens", n_merges="40")
     run = at.session_state["tokens_training"]
     whole = list(run.merges)
-    assert len(whole) == 40 and len(table(at, 2)) == 41 and not run.going
+    assert len(whole) == 40 and len(chart_data(at, 2)) == 41 and not run.going
     at.button(key="tokens_watch").click().run()  # AppTest runs on until nothing asks to be run again
     run = at.session_state["tokens_training"]
     assert run.merges == whole and not run.going
