@@ -30,7 +30,7 @@ def main() -> None:
     add = commands.add_parser("mini", parents=[encoded, repeatable], help="train the bundled model on encoded data; also under torchrun")
     add.add_argument("--out", type=Path, required=True, help="gets weights, config, log and evaluation")
     add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
-    add.add_argument("--size", choices=("mini", "tiny"), default="mini", help="tiny: to try the recipe out")
+    add.add_argument("--size", choices=("mini", "9M", "3M", "1M", "tiny"), default="mini", help="tiny: to try it out")
     add.add_argument("--steps", type=int, help="default: every row once")
     add.add_argument("--batch-rows", type=int, default=128)
     add.add_argument("--learning-rate", type=float, default=1.5e-3)
@@ -59,6 +59,7 @@ def main() -> None:
     what = "train a GRU and a Transformer of one size on the same text"
     add = commands.add_parser("rnn_vs_transformer", parents=[encoded, sized, repeatable], help=what)
     add.add_argument("--out", type=Path, required=True, help="gets weights, shapes, logs and evaluation")
+    add.add_argument("--kinds", nargs="+", default=["transformer", "gru"])
     add.add_argument("--tokenizer", type=Path, default=TOKENIZER)
     add.add_argument("--steps", type=int, help="default: every row once")
     add.add_argument("--batch-rows", type=int, default=64)
@@ -210,7 +211,7 @@ def rnn_vs_transformer(args) -> None:
     from core.training.architectures import RECIPE, run
 
     recipe = replace(RECIPE, batch_rows=args.batch_rows, seed=args.seed)
-    result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device, args.probes)
+    result = run(args.data, args.tokenizer, args.out, args.size, args.steps, recipe, args.device, args.probes, args.kinds)
     for name, found in result["networks"].items():
         print(name, found["parameters"], found["held_out_nats_per_token"], found["names"])
 

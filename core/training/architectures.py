@@ -26,6 +26,7 @@ from core.training.saving import parameters, save
 
 TRANSFORMER = DecoderConfig(n_layers=4, d_model=192, n_heads=3, n_kv_heads=3, d_ff=512, dropout=0.1)
 GRU = RecurrentConfig(dropout=0.1)
+KINDS = ("transformer", "gru")
 # To try the recipe out.
 TINY = replace(TRANSFORMER, n_layers=2, d_model=32, n_heads=2, n_kv_heads=2, d_ff=64, head_dim=16), RecurrentConfig(1, 32, 64)
 RECIPE = Recipe(batch_rows=64, learning_rate=2e-3)
@@ -44,16 +45,18 @@ def networks(size: str = "small", vocab_size: int = 16_384) -> dict[str, nn.Modu
 
 def run(
     data: Path, tokenizer_folder: Path, out: Path, size: str = "small", n_steps: int | None = None, recipe: Recipe = RECIPE,
-    device: str | None = None, most_probes: int | None = None,
+    device: str | None = None, most_probes: int | None = None, kinds=KINDS,
 ) -> dict:  # fmt: skip
-    """Train both, save them (fp16), and evaluate them as saved; writes <name>.safetensors, .json, .csv and evaluation.json."""
+    """Train both, or one of KINDS, save them (fp16), and evaluate them as saved; writes <name>.safetensors, .json, .csv and evaluation.json."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = load_tokenizer(tokenizer_folder)
     out.mkdir(parents=True, exist_ok=True)
     rows = plan_rows(data, PASSES, recipe.seed, device)
     n_steps = n_steps or len(rows.starts) // recipe.batch_rows
     result = {"command": "python -m core.training " + " ".join(sys.argv[1:]), "recipe": asdict(recipe), "steps": n_steps, "networks": {}}
-    for name, network in networks(size, tokenizer.n_vocab).items():
+    untrained = networks(size, tokenizer.n_vocab)
+    for name in kinds:
+        network = untrained[name]
         fill = initialise if name == "transformer" else initialise_recurrent
         losses = partial(evaluate.held_out_losses, data=data, most_rows=16)
         records = train(network.to(device), rows, n_steps, recipe, out / f"{name}.csv", losses, fill)

@@ -22,7 +22,15 @@ from core.training.batches import plan_rows
 from core.training.loop import Recipe, train
 
 MINI = DecoderConfig(dropout=0.1)
-TINY = DecoderConfig(n_layers=2, d_model=64, n_heads=2, n_kv_heads=2, d_ff=128, head_dim=32)  # to try the recipe out
+SIZES = {
+    "mini": MINI,
+    # Not shipped: what mini would be if it were smaller.
+    "9M": replace(MINI, n_layers=6, d_model=256, n_heads=4, n_kv_heads=4, d_ff=688),
+    "3M": replace(MINI, n_layers=4, d_model=128, n_heads=2, n_kv_heads=2, d_ff=344),
+    "1M": replace(MINI, n_layers=2, d_model=64, n_heads=1, n_kv_heads=1, d_ff=176),
+    # To try the recipe out.
+    "tiny": DecoderConfig(n_layers=2, d_model=64, n_heads=2, n_kv_heads=2, d_ff=128, head_dim=32),
+}
 # How often each source is seen; small sources stop helping after about six passes.
 PASSES = {"de-klexikon": 6, "de-wikipedia": 6, "en-openstax": 6, "de-novels": 4, "en-novels": 4, "en-onestop": 2}
 DISTANCES = (20, 50, 100, 200, 400)  # tokens between a name and its return
@@ -41,7 +49,7 @@ def mini(data: Path, tokenizer_folder: Path, out: Path, size: str = "mini", n_st
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
     tokenizer = load_tokenizer(tokenizer_folder)
-    config = replace(MINI if size == "mini" else TINY, vocab_size=tokenizer.n_vocab)
+    config = replace(SIZES[size], vocab_size=tokenizer.n_vocab)
     rows = plan_rows(data, PASSES, recipe.seed, device)
     n_steps = n_steps or len(rows.starts) // recipe.batch_rows
     out.mkdir(parents=True, exist_ok=True)
