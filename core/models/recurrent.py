@@ -82,11 +82,18 @@ class RecurrentLM(nn.Module):
         return self.unembed(self.project(self.dropout(outputs))), state
 
 
-def initialise(network: RecurrentLM, seed: int) -> None:
-    """Embeddings normal with 0.02 as in the decoder; the recurrent weights uniform within 1 / sqrt(R), torch's own choice."""
+def initialise(network: RecurrentLM, seed: int, std: float = 0.02, longest: int = 0) -> None:
+    """Embeddings normal with `std`; the recurrent weights uniform within 1 / sqrt(R), torch's own choice.
+
+    `longest`: units start out keeping what they hold for 2 to `longest` tokens: the bias of the update gate is the logarithm of how
+    many (Tallec and Ollivier 2018, https://arxiv.org/abs/1804.11188); 0: no such bias.
+    """
     torch.manual_seed(seed)
-    nn.init.normal_(network.embed.weight, std=0.02)
-    for parameter in network.gru.parameters():
-        bound = 1 / math.sqrt(network.config.d_state)
-        nn.init.uniform_(parameter, -bound, bound)
+    nn.init.normal_(network.embed.weight, std=std)
+    R = network.config.d_state
+    for name, parameter in network.gru.named_parameters():
+        nn.init.uniform_(parameter, -1 / math.sqrt(R), 1 / math.sqrt(R))
+        if longest and name.startswith("bias_ih"):
+            with torch.no_grad():
+                parameter[R : 2 * R].uniform_(1, longest - 1).log_()
     nn.init.normal_(network.project.weight, std=0.02)

@@ -84,7 +84,7 @@ def main() -> None:
     add.add_argument("--tokens", nargs="+", type=int, help="default: the recipe's")
     add.add_argument("--part", nargs=2, type=int, default=(0, 1), metavar=("K", "N"), help="every Nth run, from the Kth on")
     add.add_argument("--minutes", type=float, default=float("inf"), help="no run is begun after so long")
-    add.add_argument("--batch-rows", type=int, default=64)
+    add.add_argument("--batch-rows", type=int, help="default: 64, fewer for runs on little text")
     add.add_argument("--workers", type=int, default=2, help="processes that encode")
     add.add_argument("--device", help="default: a GPU where there is one")
     add = commands.add_parser("post_training", help="train the tiny model that reckons")

@@ -1,6 +1,7 @@
 """A GRU and a Transformer of one size on the same text: `python -m core.training rnn_vs_transformer --data DATA --out OUT`.
 
-Same rows in the same order, same tokenizer, tokens seen and optimizer, parameters within 5 %. Minutes each on one GPU.
+Same rows in the same order, same tokenizer, tokens seen and optimizer, parameters within 5 %; each has its own learning rate.
+Minutes each on one GPU.
 """
 
 import json
@@ -25,7 +26,10 @@ from core.training.recipes import DISTANCES, PASSES
 from core.training.saving import parameters, save
 
 TRANSFORMER = DecoderConfig(n_layers=4, d_model=192, n_heads=3, n_kv_heads=3, d_ff=512, dropout=0.1)
-GRU = RecurrentConfig(dropout=0.1)
+GRU = RecurrentConfig()
+# The best of five settings by held-out loss (rates of 0.002 and 0.004, embeddings of 0.02 and 0.1, gates open or not, dropout or not),
+# all trained to the end; the Transformer got no such search.
+GRU_RATE, GRU_START = 4e-3, {"std": 0.1, "longest": 200}
 KINDS = ("transformer", "gru")
 # To try the recipe out.
 TINY = replace(TRANSFORMER, n_layers=2, d_model=32, n_heads=2, n_kv_heads=2, d_ff=64, head_dim=16), RecurrentConfig(1, 32, 64)
@@ -47,7 +51,7 @@ def run(
     data: Path, tokenizer_folder: Path, out: Path, size: str = "small", n_steps: int | None = None, recipe: Recipe = RECIPE,
     device: str | None = None, most_probes: int | None = None, kinds=KINDS,
 ) -> dict:  # fmt: skip
-    """Train both, or one of KINDS, save them (fp16), and evaluate them as saved; writes <name>.safetensors, .json, .csv and evaluation.json."""
+    """Train both, or one of KINDS, and evaluate them as saved (fp16); writes <name>.safetensors, .json, .csv and evaluation.json."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = load_tokenizer(tokenizer_folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -57,12 +61,15 @@ def run(
     untrained = networks(size, tokenizer.n_vocab)
     for name in kinds:
         network = untrained[name]
-        fill = initialise if name == "transformer" else initialise_recurrent
+        is_gru = name == "gru"
+        fill = partial(initialise_recurrent, **GRU_START) if is_gru else initialise
+        chosen = replace(recipe, learning_rate=GRU_RATE if is_gru else recipe.learning_rate)
         losses = partial(evaluate.held_out_losses, data=data, most_rows=16)
-        records = train(network.to(device), rows, n_steps, recipe, out / f"{name}.csv", losses, fill)
+        records = train(network.to(device), rows, n_steps, chosen, out / f"{name}.csv", losses, fill)
         save(network, name, out, asdict(network.config))
         result["networks"][name] = measured(network, tokenizer, data, most_probes) | {
             "parameters": parameters(network), "tokens_seen": records[-1]["tokens"], "seconds": round(records[-1]["seconds"], 1),
+            "learning_rate": chosen.learning_rate,
         }  # fmt: skip
     (out / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     return result

@@ -26,7 +26,8 @@ from core.training.loop import Recipe, token_nll, train
 
 VOCABULARY = 2_048  # the first merges of the bundled encoding: a small table, so that small models are not all table
 CONTEXT = 256
-BATCH_ROWS = 64  # 16,384 tokens a step
+BATCH_ROWS = 64  # 16,384 tokens a step, at most
+LEAST_STEPS = 900  # a run on little text takes smaller batches instead of fewer steps
 TOKENS = tuple(4_000_000 * 2**k for k in range(6))  # 4 to 128 million
 HELD_OUT_ROWS = 160  # of each source
 RECORDS = 60  # rows of a loss curve, about
@@ -65,6 +66,14 @@ class Text:
 def learning_rate_of(config: DecoderConfig) -> float:
     """The highest learning rate of a size: narrower models bear more."""
     return 4e-3 * (64 / config.d_model) ** 0.5
+
+
+def rows_a_step(tokens: int) -> int:
+    """Rows of a batch: BATCH_ROWS, halved until a run over `tokens` takes LEAST_STEPS steps."""
+    rows = BATCH_ROWS
+    while rows > 1 and tokens < LEAST_STEPS * rows * CONTEXT:
+        rows //= 2
+    return rows
 
 
 def prepare(corpus: Path, tokenizer_folder: Path, data: Path, workers: int = 2) -> None:
@@ -114,9 +123,9 @@ def held_out_loss(network: torch.nn.Module, rows: Tensor) -> float:
     return float(torch.cat(losses).mean())
 
 
-def train_one(size: str, tokens: int, text: Text, batch_rows: int = BATCH_ROWS, seed: int = 0) -> GridRun:
+def train_one(size: str, tokens: int, text: Text, batch_rows: int | None = None, seed: int = 0) -> GridRun:
     """One run of the grid from start to end."""
-    config, device = SIZES[size], text.tokens.device
+    config, device, batch_rows = SIZES[size], text.tokens.device, batch_rows or rows_a_step(tokens)
     n_steps = max(1, round(tokens / (batch_rows * CONTEXT)))
     every = max(1, n_steps // RECORDS)
     recipe = Recipe(
@@ -138,7 +147,7 @@ def train_one(size: str, tokens: int, text: Text, batch_rows: int = BATCH_ROWS, 
 
 def run(
     corpus: Path, tokenizer_folder: Path, data: Path, out: Path, sizes: Sequence[str] = tuple(SIZES), tokens: Sequence[int] = TOKENS,
-    part: tuple[int, int] = (0, 1), minutes: float = float("inf"), batch_rows: int = BATCH_ROWS,
+    part: tuple[int, int] = (0, 1), minutes: float = float("inf"), batch_rows: int | None = None,
     device: str | None = None, workers: int = 2,
 ) -> list[GridRun]:  # fmt: skip
     """All runs that `out` does not hold yet, the dearest first; none is begun after `minutes`. Returns those done now."""
@@ -147,9 +156,10 @@ def run(
     prepare(corpus, tokenizer_folder, data, workers)
     wanted = sorted(((size, n) for size in sizes for n in tokens), key=lambda one: -counted(SIZES[one[0]], one[1]).flops)
     held = {(one.size, one.tokens) for one in read_runs(out)}
-    text = load_text(data, max(tokens) + batch_rows * CONTEXT, device)
+    text = load_text(data, max(tokens) + (batch_rows or BATCH_ROWS) * CONTEXT, device)
     for size, n in wanted[part[0] :: part[1]]:
-        rounded = max(1, round(n / (batch_rows * CONTEXT))) * batch_rows * CONTEXT
+        a_step = (batch_rows or rows_a_step(n)) * CONTEXT
+        rounded = max(1, round(n / a_step)) * a_step
         if (size, rounded) in held:
             continue
         if time.perf_counter() - begun > 60 * minutes:
