@@ -34,6 +34,7 @@ KINDS = ("transformer", "gru")
 # To try the recipe out.
 TINY = replace(TRANSFORMER, n_layers=2, d_model=32, n_heads=2, n_kv_heads=2, d_ff=64, head_dim=16), RecurrentConfig(1, 32, 64)
 RECIPE = Recipe(batch_rows=64, learning_rate=2e-3)
+TOLD = (10, 20, 50, 100, 200, 400)  # tokens back that a name was told
 REACH = 256  # tokens back that the gradient is followed
 
 
@@ -76,7 +77,7 @@ def run(
 
 
 def measured(network: nn.Module, tokenizer, data: Path, most_probes: int | None = None) -> dict:
-    """Held-out loss, names that return after some distance, and how far the last token's gradient reaches back."""
+    """Held-out loss, new names that return, what is left of known ones after a while, and how far a gradient reaches back."""
     losses = evaluate.held_out_losses(network, data)
     names = {
         str(distance): evaluate.probe_scores(network, tokenizer, evaluate.thinned(curriculum.name_probes(distance), most_probes))["top1"]
@@ -86,4 +87,5 @@ def measured(network: nn.Module, tokenizer, data: Path, most_probes: int | None 
     ids = torch.cat(list(evaluate.held_out_rows(data, 16, REACH + 1).values())).to(device)
     with torch.backends.cudnn.flags(enabled=False):  # cuDNN gives a recurrent network no gradient outside of training
         reach = gradient_by_distance(network, ids)
-    return {"held_out_nats_per_token": losses, "names": names, "gradient_by_distance": [float(f"{x:.4g}") for x in reach]}
+    memory = evaluate.memory_of_names(network, tokenizer, TOLD)
+    return {"held_out_nats_per_token": losses, "names": names, "memory": memory, "gradient_by_distance": [float(f"{x:.4g}") for x in reach]}

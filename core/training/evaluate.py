@@ -1,7 +1,9 @@
 """What a trained model can do: held-out loss, facts, returning names, samples."""
 
 import math
+import random
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from torch import Tensor
 from core.decoding import generate
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
-from core.training.curriculum import Probe
+from core.training.curriculum import Probe, stories
 
 SAMPLES = {
     "de": ["Es war einmal", "Die Hauptstadt von Frankreich ist", "Der Himmel ist", "Ein Token ist", "Im Sommer",
@@ -77,6 +79,24 @@ def answers_right(network: Decoder, tokenizer, probes: list[Probe], batch: int =
             prompt, answer = encoded[i]
             right[i] = best[row, len(prompt) - 1 : len(prompt) + len(answer) - 1].tolist() == answer
     return right
+
+
+@torch.no_grad()
+def memory_of_names(network: torch.nn.Module, tokenizer, distances: Sequence[int], n: int = 100) -> dict[str, dict[str, dict[str, float]]]:
+    """-ln p of a name that returns, language by language and distance by distance: where it was "told", and where "another" was."""
+    device, found = next(network.parameters()).device, {}
+    for language in ("de", "en"):
+        for distance in distances:
+            rng, totals = random.Random(f"{language} {distance}"), [0.0, 0.0]
+            for _ in range(n):
+                *prompts, answer = stories.heard_probe(rng, language, distance)
+                right = tokenizer.encode(answer)
+                for i, prompt in enumerate(prompts):
+                    ids = torch.tensor([tokenizer.encode(prompt) + right], device=device)
+                    log_probs = _logits(network, ids[:, :-1])[0, -len(right) :].log_softmax(-1)
+                    totals[i] -= float(log_probs.gather(-1, ids[0, -len(right) :, None]).sum())
+            found.setdefault(language, {})[str(distance)] = {"told": round(totals[0] / n, 4), "another": round(totals[1] / n, 4)}
+    return found
 
 
 def thinned(probes: list[Probe], most: int | None) -> list[Probe]:

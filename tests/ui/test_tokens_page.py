@@ -145,9 +145,9 @@ def test_components_write_text_never_html():
 
 def test_any_text_can_be_trained_on(open_page):
     at = open_page("tokens")
-    for text in ("", "a", "a" * 100_001, "😀👩‍👩‍👧 \x00", "<script>", "x y z"):
-        at.text_area(key="tokens_corpus").set_value(text).run()
-        assert not at.exception and not at.error, (text[:20], said(at))
+    for asked in ("", "a", "a" * 100_001, "😀👩‍👩‍👧 \x00", "<script>", "x y z"):
+        at.text_area(key="tokens_corpus").set_value(asked).run()
+        assert not at.exception and not at.error, (asked[:20], said(at))
 
 
 def test_a_watched_training_goes_on_run_by_run(monkeypatch):

@@ -110,6 +110,7 @@ def test_the_recipe_learns_saves_and_evaluates(data, tmp_path, monkeypatch):
     """A handful of steps on the processor, with the tiny size."""
     monkeypatch.setattr(architectures, "DISTANCES", (20,))
     monkeypatch.setattr(architectures, "REACH", 64)
+    monkeypatch.setattr(architectures, "TOLD", (10,))
     recipe = Recipe(batch_rows=1, learning_rate=2e-2, warmup_steps=2, log_every=3, evaluate_every=100)
     save_ranks({bytes([b]): b for b in range(256)}, tmp_path / "tokenizer.tiktoken")  # of bytes, so that scores are few
     result = architectures.run(data, tmp_path, tmp_path / "out", "tiny", 12, recipe, "cpu", most_probes=1)
@@ -122,6 +123,7 @@ def test_the_recipe_learns_saves_and_evaluates(data, tmp_path, monkeypatch):
         assert float(log[-1].split(",")[column]) < float(log[1].split(",")[column]) - 1
         assert len(found["gradient_by_distance"]) == architectures.REACH and min(found["gradient_by_distance"]) >= 0
         assert set(found["names"]) == {str(distance) for distance in architectures.DISTANCES}
+        assert all(2 < loss < 200 for told in found["memory"].values() for loss in told["10"].values())  # of six bytes or so
         weights = load_file(tmp_path / "out" / f"{name}.safetensors")
         assert all(value.dtype == torch.float16 for value in weights.values()) and "unembed.weight" not in weights
     assert json.loads((tmp_path / "out" / "gru.json").read_text())["d_state"] == 64

@@ -66,6 +66,21 @@ def name_probe(rng: random.Random, language: str, distance: int) -> tuple[str, s
     return f"{start} {middle} {question}", " " + value
 
 
+def heard_probe(rng: random.Random, language: str, distance: int) -> tuple[str, str, str]:
+    """A name that training texts know, told about `distance` tokens before it returns: (prompt, the same with another name told, answer).
+
+    How much likelier the answer is after the first than after the second is what a network remembers of having heard it.
+    """
+    words = _words(language)
+    owner = rng.choice(words["people"])
+    names = rng.sample(words["pet"], 2)
+    noun = rng.choice([t.split("|")[1] for t in words["things"] if t.startswith("pet")])
+    told = words["state"][0].format(o=possessive(owner, language), n=noun, v="{v}")
+    middle = filler(rng, language, distance * SIGNS_PER_TOKEN, [owner])
+    question = told.replace("{v}", "").removesuffix(" .")
+    return *(f"{told.format(v=name)} {middle} {question}" for name in names), " " + names[0]
+
+
 def possessive(name: str, language: str) -> str:
     """Annas, Jonas', Anna's."""
     if language == "en":
