@@ -129,9 +129,10 @@ def places():
         longest = width * len(models[0]["bits_per_byte"])
         spec = charts.place_chart(longest, **t.words("places", "read", "bits", "model"), language=page.language)
         draw(page, "places", spec, data, t.plain("places.alt", models=t.join(model["title"] for model in models)))
-        st.markdown("\n".join(f"- {t('places.line', **kept.place_numbers(model, width))}" for model in models))
-        st.caption(t("places.how"))
+        st.markdown(t("places.result", **kept.grown(models)))
         panels.download(page, "places", lambda: data)
+        panels.table(page, "sizes", kept.place_numbers(models, width), shares=("induction", "names"))
+        st.caption(t("places.how"))
 
 
 lab()

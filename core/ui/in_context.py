@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import streamlit as st
 import torch
 from torch import Tensor
@@ -161,14 +162,28 @@ def recorded(language: str) -> tuple[int, list[dict]]:
     return run["bin"], sorted(models, key=lambda model: model["parameters"])
 
 
-def place_numbers(model: dict, width: int) -> dict[str, str | float]:
-    """For a sentence on a recorded model: bits per byte at first, after 256 to 1,024 bytes and after 2,048, and its score."""
-    bits = model["bits_per_byte"]
+def place_numbers(models: list[dict], width: int) -> pd.DataFrame:
+    """A row a recorded model: bits per byte at first and after 2,048 bytes, the score with its error, and what copying has become.
 
-    def mean(low: int, high: int) -> float:
-        part = bits[low // width : high // width]
-        return sum(part) / len(part)
+    `names` is the share of new names that it repeats 200 tokens after they were told; empty where that was not asked.
+    """
+    rows = []
+    for model in models:
+        late = model["bits_per_byte"][2048 // width :]
+        rows.append({
+            "model": model["title"], "parameters": round(model["parameters"] / 1e6, 1),
+            "induction": model["strongest_induction"], "names": model.get("names", {}).get("200"),
+            "first": model["bits_per_byte"][0], "late": round(sum(late) / len(late), 2),
+            "score": model["score"], "error": model["score_error"],
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
-    says = {"first": bits[0], "middle": mean(256, 1024), "late": mean(2048, width * len(bits))}
-    says |= {"score": model["score"], "error": model["score_error"], "n": model["documents"]}
-    return says | {"model": model["title"], "parameters": model["parameters"] / 1e6}
+
+def grown(models: list[dict]) -> dict[str, float]:
+    """For a sentence: the smallest and the largest of the models that were asked for names."""
+    asked = [model for model in models if "names" in model]
+    says = {}
+    for place, model in (("small", asked[0]), ("large", asked[-1])):
+        says[f"{place}_parameters"], says[f"{place}_names"] = model["parameters"] / 1e6, model["names"]["200"]
+        says[f"{place}_induction"] = model["strongest_induction"]
+    return says

@@ -109,8 +109,10 @@ def test_nonsense_in_the_link(open_page, value):
 def test_recorded_models_are_those_of_the_file(open_page, lang):
     run = json.loads(FILE.read_text("utf-8"))
     models = [model for model in run["models"] if lang in model["languages"]]
-    assert models and all(model["command"].startswith("python -m core.bench in_context ") for model in models)
-    data = chart_data(open_page(NAME, lang), PLACES)
+    assert models and all("python -m core.bench in_context " in model["command"] for model in models)
+    at = open_page(NAME, lang)
+    data, sizes = chart_data(at, PLACES), at.dataframe[-1].value
+    assert sizes["parameters"].is_monotonic_increasing and len(sizes) == len(models)
     for model in models:
         assert data[data["model"] == model["title"]]["bits"].tolist() == pytest.approx(model["languages"][lang]["bits_per_byte"], abs=1e-4)
 
