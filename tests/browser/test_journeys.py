@@ -144,10 +144,9 @@ def test_a_lecture_is_led_by_keyboard_and_keys_typed_into_a_field_stay_there(vis
     bar = page.locator(".st-key-_lecture_bar")
     bar.get_by_text("0/4").wait_for()
     page.locator(".st-key-_lecture_keys [data-ready]").wait_for(state="attached")
-    page.keyboard.press("ArrowRight")
-    bar.get_by_text("1/4").wait_for()
-    page.keyboard.press("PageDown")
-    bar.get_by_text("2/4").wait_for()
+    press_on(page, "ArrowRight", bar.get_by_text("0/4"), bar.get_by_text("1/4"))
+    press_on(page, "PageDown", bar.get_by_text("1/4"), bar.get_by_text("2/4"))
+    settled(page)
     page.keyboard.press("a")
     page.locator(".st-key-next_token_predict").get_by_role("radio", checked=True).or_(
         page.locator(".st-key-next_token_predict button[aria-pressed=true], .st-key-next_token_predict [aria-checked=true]")
