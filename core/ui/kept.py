@@ -3,19 +3,28 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from typing import Any
 
 
 class Kept:
-    """A bounded memory shared by all sessions. Nobody waits for another's question, but for their own where it is being answered."""
+    """A bounded memory shared by all sessions. Nobody waits for another's question, but for their own where it is being answered.
 
-    def __init__(self, most: int):
-        self.most = most
+    It holds `most` results, or as many as weigh `most` together where `weigh(result)` tells the weight of one; the newest always.
+    """
+
+    def __init__(self, most: int, weigh: Callable[[Any], int] = lambda result: 1):
+        self.most, self.weigh = most, weigh
         self._results: OrderedDict = OrderedDict()
         self._under_way: dict[Hashable, threading.Event] = {}
         self._lock = threading.Lock()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._results
+
+    def items(self) -> list[tuple[Hashable, Any]]:
+        """What is there now."""
+        with self._lock:
+            return list(self._results.items())
 
     def get(self, key: Hashable, compute: Callable):
         """The result for `key`, from memory or from `compute()`; what `compute` raises is passed on, nothing is kept."""
@@ -33,7 +42,7 @@ class Kept:
             result = compute()
             with self._lock:
                 self._results[key] = result
-                while len(self._results) > self.most:
+                while len(self._results) > 1 and sum(map(self.weigh, self._results.values())) > self.most:
                     self._results.popitem(last=False)
             return result
         finally:

@@ -1,7 +1,5 @@
 """Reading a text with the model, reusing what was read before: one more token costs one step."""
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +8,7 @@ from torch import Tensor
 from core.decoding import distribution, generate
 from core.kv_cache import Cache
 from core.models.language_model import LanguageModel
+from core.ui.kept import Kept
 
 MOST_BYTES = 96 << 20  # of keys, values and scores kept over all viewers; a token takes 30 kB with `mini`, 46 kB with SmolLM2
 CHUNK = 128  # tokens read at once, so that the logits of a long text never stand in memory together
@@ -33,17 +32,7 @@ class Reading:
 def read(lm: LanguageModel, ids) -> Reading:
     """Read `ids`; the longest beginning that was read before is taken from memory."""
     ids = tuple(int(i) for i in ids)
-    with _lock:
-        if (lm.name, ids) in _readings:
-            _readings.move_to_end((lm.name, ids))
-            return _readings[lm.name, ids]
-        known = max((r for (name, _), r in _readings.items() if name == lm.name), key=lambda r: _shared(r.ids, ids), default=None)
-    reading = _read_on(lm, ids, known)
-    with _lock:
-        _readings[lm.name, ids] = reading
-        while len(_readings) > 1 and sum(r.bytes for r in _readings.values()) > MOST_BYTES:
-            _readings.popitem(last=False)
-    return reading
+    return _readings.get((lm.name, ids), lambda: _read_on(lm, ids, _closest(lm, ids)))
 
 
 def beginning(reading: Reading, n: int, room: int = 0) -> Cache:
@@ -93,6 +82,12 @@ def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> 
     return Reading(ids, logits[-1].clone(), torch.cat(logprobs), cache)
 
 
+def _closest(lm: LanguageModel, ids: tuple[int, ...]) -> Reading | None:
+    """Of what the model has read, the text that shares most with `ids` from the start."""
+    known = (reading for (name, _), reading in _readings.items() if name == lm.name)
+    return max(known, key=lambda reading: _shared(reading.ids, ids), default=None)
+
+
 def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:
     """How many tokens two texts share from the start."""
     for i, (x, y) in enumerate(zip(a, b)):
@@ -101,5 +96,4 @@ def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:
     return min(len(a), len(b))
 
 
-_lock = threading.Lock()
-_readings: OrderedDict[tuple[str, tuple[int, ...]], Reading] = OrderedDict()
+_readings = Kept(MOST_BYTES, weigh=lambda reading: reading.bytes)

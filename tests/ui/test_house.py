@@ -197,10 +197,10 @@ def test_reading_on_equals_reading_anew(tiny):
 
 
 def test_what_readings_keep_is_bounded(tiny, monkeypatch):
-    monkeypatch.setattr(live, "MOST_BYTES", 500_000)
+    monkeypatch.setattr(live._readings, "most", 500_000)
     read = [live.read(tiny, [start, *range(100)]) for start in range(60)]
-    assert sum(reading.bytes for reading in read) > 2 * live.MOST_BYTES and ("tiny", read[-1].ids) in live._readings
-    assert sum(reading.bytes for reading in live._readings.values()) <= live.MOST_BYTES
+    assert sum(reading.bytes for reading in read) > 2 * 500_000 and ("tiny", read[-1].ids) in live._readings
+    assert sum(reading.bytes for _, reading in live._readings.items()) <= 500_000
 
 
 def test_drawing_repeats_with_the_seed_and_leaves_the_reading_alone(tiny):

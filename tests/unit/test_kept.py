@@ -59,3 +59,12 @@ def test_nothing_is_kept_of_what_failed():
     with pytest.raises(ZeroDivisionError):
         kept.get("x", lambda: 1 / 0)
     assert "x" not in kept and kept.get("x", lambda: 3) == 3
+
+
+def test_results_may_be_weighed():
+    kept = Kept(10, weigh=len)
+    for text in ("aaaa", "bbbb", "cc", "ddd"):
+        kept.get(text[0], lambda: text)
+    assert [key for key, _ in kept.items()] == ["b", "c", "d"]
+    kept.get("e", lambda: "e" * 99)
+    assert [key for key, _ in kept.items()] == ["e"]  # too heavy by itself, and yet somebody needs it
