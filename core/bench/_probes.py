@@ -182,4 +182,8 @@ PROBES = (
     follow("speculative_decoding", "draft_length", "rounds", "ArrowRight"),
     choose("speculative_decoding", "draft", "rounds", "First half", "Small model"),
     slide("speculative_decoding", "acceptance", "formula"),
+    pick("encoder_decoder", "strip", "gap", 0, 3, 4),
+    follow("encoder_decoder", "written", "alignment"),
+    Probe("encoder_decoder", "prompt", "text", (Step("type", key("encoder_decoder", "prompt", "input"), " red"),),
+          shown("encoder_decoder", "gap")),
 )  # fmt: skip

@@ -39,6 +39,14 @@ def load_config(file: Path) -> DecoderConfig:
         raise DamagedCheckpoint(_shown(file), "is damaged") from error
 
 
+def load_json(file: Path):
+    """What a JSON file of a model folder holds; raises DamagedCheckpoint."""
+    try:
+        return json.loads(_read(file))
+    except ValueError as error:
+        raise DamagedCheckpoint(_shown(file), "is damaged") from error
+
+
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of the model in `folder`; raises DamagedCheckpoint."""
     file = folder / "tokenizer.tiktoken"
@@ -66,14 +74,15 @@ def load_weights(file: Path, config: DecoderConfig) -> Decoder:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[dict, dict[str, Tensor]]]:
+def opened(folder: Path, kind: str = "") -> Iterator[tuple[dict, dict[str, Tensor]]]:
     """config.json and the weights of a folder, in float32, for networks of any kind: `with opened(folder) as (stored, weights):`.
 
+    Of several networks in one folder, `kind` says which: <kind>.json and <kind>.safetensors, as core.training.saving writes them.
     Raises DamagedCheckpoint, also where the body finds that something is missing or does not fit.
     """
-    file = _existing(folder / "model.safetensors")
+    file = _existing(folder / f"{kind or 'model'}.safetensors")
     try:
-        yield json.loads((folder / "config.json").read_text("utf-8")), {name: w.float() for name, w in load_file(file).items()}
+        yield json.loads((folder / f"{kind or 'config'}.json").read_text("utf-8")), {name: w.float() for name, w in load_file(file).items()}
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise DamagedCheckpoint(_shown(file), "is damaged or incomplete") from error
 

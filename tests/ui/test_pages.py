@@ -51,7 +51,7 @@ CODE = {p: (ROOT / "pages" / f"{p}.py").read_text("utf-8") for p in PAGES if p !
 WITH_TEXT = [p for p, code in CODE.items() if any(call in code for call in ("lab(page", "controls.prompt(", "controls.text("))]
 
 
-READ_WHILE_TYPED = ("bias_and_calibration", "embeddings", "multimodal", "post_training", "test_time", "tokens")  # their text is one line
+READ_WHILE_TYPED = ("bias_and_calibration", "embeddings", "encoder_decoder", "multimodal", "post_training", "test_time", "tokens")  # their text is one line
 
 
 @pytest.mark.parametrize("name", WITH_TEXT)
