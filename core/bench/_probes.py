@@ -186,4 +186,10 @@ PROBES = (
     follow("encoder_decoder", "written", "alignment"),
     Probe("encoder_decoder", "prompt", "text", (Step("type", key("encoder_decoder", "prompt", "input"), " red"),),
           shown("encoder_decoder", "gap")),
+    choose("mixture_of_experts", "layer", "score", "2", "3", "4"),
+    choose("mixture_of_experts", "balance", "score", "bias (as in DeepSeek-V3)", "not at all"),
+    pick("mixture_of_experts", "score", "router", 2, 5, 9, inside=".text button"),
+    choose("mixture_of_experts", "way", "grid", "force on all", "forbid", seen=moving),
+    follow("mixture_of_experts", "sequences", "published", "ArrowRight"),
+    write("mixture_of_experts", "score"),
 )  # fmt: skip

@@ -4,6 +4,7 @@ Shapes: N tokens (all sequences one after the other), E experts, K chosen for ea
 Switch Transformer: arXiv 2101.03961; Mixtral: arXiv 2401.04088; balancing without a loss: DeepSeek-V3, arXiv 2412.19437.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -116,6 +117,37 @@ def with_experts(config: DecoderConfig, moe: MoEConfig) -> Decoder:
 def routers(network: Decoder) -> list[MoE]:
     """The mixtures of experts of a network, layer by layer."""
     return [block.mlp for block in network.blocks if isinstance(block.mlp, MoE)]
+
+
+@torch.inference_mode()
+def routings(network: Decoder, ids: Tensor) -> list[Routing]:
+    """Where the tokens ids (B, T) go, layer by layer."""
+    found: list[Routing] = []
+    layers = {f"blocks.{i}.mlp.hook_router": block.mlp for i, block in enumerate(network.blocks) if isinstance(block.mlp, MoE)}
+
+    def watch(name: str, value: Tensor) -> Tensor:
+        if layer := layers.get(name):
+            found.append(route(value.flatten(0, 1), layer.moe.top_k, layer.bias, layer.forced, layer.forbidden))
+        return value
+
+    network(ids, tap=watch, last_only=True)
+    return found
+
+
+def steered(network: Decoder, layer: int, forced: Sequence[int] = (), forbidden: Sequence[int] = ()) -> Decoder:
+    """The same weights with other rules for the experts of one layer. What `network` does is left alone: others use it at the same time."""
+
+    def twin(module: nn.Module) -> nn.Module:
+        other = copy.copy(module)
+        other._modules = dict(module._modules)
+        return other
+
+    other = twin(network)
+    other.blocks = twin(network.blocks)
+    other.blocks[layer] = twin(network.blocks[layer])
+    other.blocks[layer].mlp = mlp = twin(network.blocks[layer].mlp)
+    mlp.forced, mlp.forbidden = tuple(forced), tuple(forbidden)
+    return other
 
 
 def active_parameters(network: Decoder) -> int:

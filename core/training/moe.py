@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
-from core.models.moe import MoEConfig, Routing, active_parameters, balanced_bias, balancing_loss, load, route, routers, with_experts
+from core.models.moe import MoEConfig, active_parameters, balanced_bias, balancing_loss, load, route, routers, routings, with_experts
 from core.training import evaluate, saving
 from core.training.batches import plan_rows
 from core.training.loop import Recipe, learning_rate, make_optimizer, token_nll, write_csv
@@ -104,20 +104,9 @@ def train(
     return records
 
 
-@torch.no_grad()
 def loads(network: Decoder, ids: Tensor) -> list[list[float]]:
     """Share of the tokens ids (B, T) that each expert gets, layer by layer."""
-    found: list[Routing] = []
-    layers = {f"blocks.{i}.mlp.hook_router": block.mlp for i, block in enumerate(network.blocks) if block.mlp in routers(network)}
-
-    def watch(name: str, value: Tensor) -> Tensor:
-        if name in layers:
-            layer = layers[name]
-            found.append(route(value.flatten(0, 1), layer.moe.top_k, layer.bias, layer.forced, layer.forbidden))
-        return value
-
-    network(ids, tap=watch)
-    return [load(r.experts, r.probs.shape[-1]).tolist() for r in found]
+    return [load(r.experts, r.probs.shape[-1]).tolist() for r in routings(network, ids)]
 
 
 def save(network: Decoder, kind: str, out: Path) -> None:

@@ -22,6 +22,7 @@ LABS = {
     "kv_cache": "strategy budget layer step race_tokens chosen new_tokens temperature seed drop_share context_power sequences",
     "sparse_attention": "pattern width index layer measure k",
     "paged_cache": "order compact shared evicted every budget room",
+    "mixture_of_experts": "balance layer token way cell unit sequences",
     "quantization": "format granularity group_size part layer measured compare",
 }
 
