@@ -36,7 +36,7 @@ from core.costs.serving import (
     splits,
     tokens_done,
 )
-from core.costs.specs import Gpu, ModelSpec, as_spec
+from core.costs.specs import Gpu, ModelSpec, as_spec, unshared
 from core.costs.tables import gpus, models
 
 __all__ = [
@@ -44,5 +44,5 @@ __all__ = [
     "attention_flops", "attention_score_bytes", "Bound", "Share", "decode_bound", "decode_flops", "experts_read", "find_spec",
     "fits", "gpu_parameters", "gpus", "kv_bytes_per_token", "kv_cache_bytes", "kv_fixed_bytes", "model_memory", "models", "parameters",
     "parts", "prefill_flops", "roofline", "prefill_work", "decode_work", "share", "spec_from_config", "splits",
-    "tokens_done", "tokens_per_second_bound", "weight_bytes", "Work",
+    "tokens_done", "tokens_per_second_bound", "unshared", "weight_bytes", "Work",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """What the closed forms need to know: the shape of a model, the limits of a machine."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -99,3 +99,9 @@ def as_spec(config) -> ModelSpec:
         return config
     same = {f.name: getattr(config, f.name) for f in fields(ModelSpec) if hasattr(config, f.name)}
     return ModelSpec(**{"name": type(config).__name__, "source": "its own configuration", **same})
+
+
+def unshared(config) -> ModelSpec:
+    """The same shape if every query head had a key and a value of its own (MHA), and no latent vector and no index."""
+    spec = as_spec(config)
+    return replace(spec, n_kv_heads=spec.n_heads, kv_lora_rank=0, qk_rope_dim=0, q_lora_rank=0, index_heads=0, index_dim=0, index_top_k=0)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from core.models.decoder import Decoder
+from core.models.decoder import Decoder, Tap
 from core.models.outline import outline
 
 
@@ -35,3 +35,22 @@ def pool_heads(network: Decoder, n_kv_heads: int) -> Decoder:
     if config.tied_embeddings:
         few.unembed.weight = few.embed.weight
     return few.eval().requires_grad_(False)
+
+
+def pooling(n_kv_heads: int) -> Tap:
+    """The same without weights of its own: a tap under which a network computes as `pool_heads` would have it.
+
+    Keys and values are products of matrices without a bias, so the mean of the products is the product of the mean
+    matrix; all heads of a group then hold the same numbers. Raises ValueError as `pool_heads` does, at the first layer.
+    """
+
+    def tap(name: str, value: Tensor) -> Tensor:
+        if not name.endswith(("attn.hook_k", "attn.hook_v")):
+            return value
+        B, T, H, D = value.shape
+        if n_kv_heads < 1 or H % n_kv_heads:
+            raise ValueError(f"n_kv_heads must divide {H}, got {n_kv_heads}")
+        groups = value.view(B, T, n_kv_heads, -1, D)  # neighbours together
+        return groups.mean(3, keepdim=True).expand_as(groups).reshape(B, T, H, D)
+
+    return tap

@@ -6,15 +6,14 @@ Minutes each on one GPU; a network that is finished is not trained again.
 """
 
 import json
-import time
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
-from core.kv_cache import Cache
+from core.checkpoints.variants import KINDS, load
+from core.measure.decode_cost import cache_bytes_per_token, seconds_per_token
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.latent_attention import LatentConfig, with_latent_attention
@@ -24,14 +23,12 @@ from core.training.loop import Recipe, train
 from core.training.recipes import PASSES
 from core.training.saving import parameters, save
 
-KINDS = ("mha", "gqa", "mqa", "mla")
 CONFIG = DecoderConfig(n_layers=4, d_model=192, n_heads=6, n_kv_heads=6, d_ff=480, head_dim=32, dropout=0.1)  # mha
 LATENT = LatentConfig(latent=128, rope_dim=16)  # 4 and a half times head_dim, as DeepSeek has it
 TINY = replace(CONFIG, n_layers=2, d_model=48, d_ff=96, head_dim=16), LatentConfig(latent=64, rope_dim=8)  # to try the recipe out
 GROUP = 3  # heads that share keys and values in gqa
 RECIPE = Recipe(batch_rows=32, learning_rate=3e-3, warmup_steps=100, evaluate_every=500)
 SPEED_AT = 1_000  # tokens in the cache when the speed of writing is measured
-SPEED_STEPS = 20
 
 
 def make_network(kind: str, config: DecoderConfig = CONFIG, latent: LatentConfig = LATENT) -> Decoder:
@@ -49,37 +46,6 @@ def _build(kind: str, config: DecoderConfig, latent: LatentConfig) -> Decoder:
         return with_latent_attention(config, latent)
     shared = {"mha": 1, "gqa": GROUP, "mqa": config.n_heads}[kind]
     return Decoder(replace(config, n_kv_heads=config.n_heads // shared))
-
-
-@torch.inference_mode()
-def cache_bytes_per_token(network: Decoder) -> int:
-    """Bytes in 16-bit numbers that the cache holds for one token, read off a filled cache."""
-    cache = Cache(network.config, capacity=8)
-    network(torch.zeros(1, 8, dtype=torch.long), cache=cache)
-    return cache.bytes_held // 8 // network.embed.weight.element_size() * 2
-
-
-@torch.inference_mode()
-def seconds_per_token(network: Decoder, tokens: int = SPEED_AT, steps: int = SPEED_STEPS) -> float:
-    """Median time of a step that writes one more token after `tokens` of them, on the processor."""
-    cache, times = Cache(network.config, capacity=tokens + steps), []
-    network(torch.zeros(1, tokens, dtype=torch.long), cache=cache, last_only=True)
-    token = torch.zeros(1, 1, dtype=torch.long)
-    for _ in range(steps):
-        start = time.perf_counter()
-        network(token, cache=cache)
-        times.append(time.perf_counter() - start)
-    return sorted(times)[steps // 2]
-
-
-def load(kind: str, folder: Path) -> Decoder:
-    """A network as it was saved, in 32-bit numbers, ready to read. Raises FileNotFoundError where there is none."""
-    shape = json.loads((folder / f"{kind}.json").read_text("utf-8"))
-    config = DecoderConfig(**(shape["network"] | {"rope_divisors": tuple(shape["network"]["rope_divisors"]), "dropout": 0.0}))
-    network = with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config)
-    state = {name: value.float() for name, value in load_file(folder / f"{kind}.safetensors").items()}
-    network.load_state_dict(state | {"unembed.weight": state["embed.weight"]})
-    return network.eval().requires_grad_(False)
 
 
 def run(
@@ -112,7 +78,7 @@ def run(
         result["networks"][kind] = {
             "parameters": parameters(network), "d_ff": network.config.d_ff, "tokens_seen": records[-1]["tokens"],
             "seconds": round(records[-1]["seconds"], 1), "cache_bytes_per_token": cache_bytes_per_token(network),
-            "seconds_per_token": seconds_per_token(network),
+            "seconds_per_token": seconds_per_token(network, SPEED_AT),
             "held_out_nats_per_token": evaluate.held_out_losses(network.to(device), data),
         }  # fmt: skip
         report.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

@@ -1,0 +1,35 @@
+"""Four small networks that differ in what their heads share: separate keys and values, by threes, one for all, a latent vector.
+
+They were trained by core.training.attention_variants, read the tokens of `mini`, and are no models of their own in the picker.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from core.checkpoints.folder import opened
+from core.checkpoints.registry import MODELS, load_model
+from core.models.config import DecoderConfig
+from core.models.decoder import Decoder
+from core.models.language_model import LanguageModel
+from core.models.latent_attention import LatentConfig, with_latent_attention
+
+KINDS = ("mha", "gqa", "mqa", "mla")
+FOLDER = MODELS / "attention_variants"
+
+
+def load(kind: str, folder: Path = FOLDER) -> Decoder:
+    """A network as it was saved, in 32-bit numbers, ready to read: each call a fresh one. Raises DamagedCheckpoint."""
+    with opened(folder, kind) as (shape, weights):
+        stored = shape["network"]
+        config = DecoderConfig(**(stored | {"rope_divisors": tuple(stored["rope_divisors"]), "dropout": 0.0}))
+        network = with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config)
+        network.load_state_dict(weights | {"unembed.weight": weights["embed.weight"]})
+    return network.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=2)  # 19 MB each; reading one anew takes a twentieth of a second
+def load_variant(kind: str) -> LanguageModel:
+    """A shipped network of KINDS, to share; ValueError for another kind. Raises DamagedCheckpoint."""
+    if kind not in KINDS:
+        raise ValueError(f"no kind {kind!r}; there are: {', '.join(KINDS)}")
+    return LanguageModel(kind, load(kind), load_model("mini").tokenizer)
