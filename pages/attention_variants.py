@@ -65,7 +65,7 @@ def sharing(ids):
 @fragment
 def trade(ids):
     with panels.panel(page, "trade", "recorded"):
-        source = controls.segmented(page, "source", variants.sources(), "mean")
+        source = controls.select(page, "source", variants.sources(), "mean")
         rows = variants.seeds(source)
         points = [(names[kind], size, by[seed], role) for kind, size, by in rows for seed, role in (("0", "computed"), ("1", "dropped"))]
         data = charts.trade_data(points)
@@ -86,7 +86,7 @@ def pool(ids):
         found, values = variants.read_pooled(ids, heads), variants.pooled_numbers(ids, heads)
         variants.draw_sharing(page, "pool", found, ids, values["whole"], False, t.plain("pool.alt", **values))
         seen_first()
-        st.markdown(t("pool.result", **values))
+        st.markdown(t("pool.result" if values["size"] > 1 else "pool.whole", **values))
         variants.draw_broken(page, ids, heads, t.plain("pool.alt", **values))
     panels.takeaway(page, **variants.learnt(ids))
 
@@ -126,10 +126,10 @@ def models():
         data = charts.models_data(MODELS, tokens, sequences)
         values = {"tokens": tokens, "sequences": sequences} | variants.model_numbers(data)
         st.caption(t("models.tokens", **values))
-        spec = charts.models_chart(len(data), ceilings(GPUS), page.language, **t.words("models", "gb", "heads", "reused", "dropped"))
+        spec = charts.models_chart(len(data), ceilings(GPUS), page.language, **t.words("models", "axis", "heads", "reused", "dropped"))
         draw(page, "models", spec, data, t.plain("models.alt", **values))
         st.markdown(t("models.result", **values))
-        panels.table(page, "models", data.drop(columns=["name", "attention"])[["model", "heads", "gb", "unshared", "per_token"]])
+        panels.table(page, "models", data[["model", "heads", "gb", "unshared", "per_token"]].round(3))
 
 
 lab(page, PRESETS, guess, sharing, trade, pool, latent, max_tokens=320, min_tokens=2)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import costs
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import finish, role_color, spec
 
 MOST_TOKENS = 28  # columns of the cache that are drawn: the last ones
 HEADS_AT, STRIPS_AT = 0.05, 0.25  # where the heads stand and the strips begin; the strips end at 1
@@ -49,7 +49,7 @@ def sharing_chart(language: str = "en", **words: str):
     Grey is what all heads for themselves would keep. `words`: token, part, weight, and those of the roles computed, reused, dropped.
     """
     x, y = alt.X("x0:Q", scale=SCALES["x"], axis=None), alt.Y("y0:Q", scale=SCALES["y"], axis=None)
-    color = role_color(labels={role: words[role] for role in ("computed", "reused", "dropped")}, columns=1)
+    color = role_color(labels={role: words[role] for role in ("computed", "reused", "dropped")}, columns=2)
 
     def part(kind: str, role: str):
         chart = alt.Chart().transform_filter(f"datum.kind == '{kind}'").transform_calculate(role=f"'{role}'")
@@ -69,16 +69,23 @@ def sharing_chart(language: str = "en", **words: str):
         chart = alt.Chart().transform_filter(f"datum.kind == '{kind}'").mark_text(fill="currentColor", **look)
         return chart.encode(x=x, y=y, text=f"{field}:N")
 
-    numbers = alt.Chart().transform_filter("datum.kind == 'head'").mark_text(fill="white", fontSize=13, fontWeight=700)
+    numbers = alt.Chart().transform_filter("datum.kind == 'head'").mark_text(fill="black", fontSize=13, fontWeight=700)
     signs = written("name", "name", align="right", baseline="middle", fontSize=12)
-    tokens = written("token", "token", align="left", baseline="middle", fontSize=11, angle=300, opacity=0.85)
+    narrow = {"angle": alt.ExprRef("width < 480 ? 270 : 300"), "fontSize": alt.ExprRef("width < 480 ? 8 : 11")}
+    tokens = written("token", "token", align="left", baseline="middle", opacity=0.85, **narrow)
     layers = [ghost, links, cells, heads, numbers.encode(x=x, y=y, text="name:N"), signs, tokens]
     return finish(alt.layer(*layers), language, height=430)
 
 
 def trade_data(points: Sequence[tuple[str, int, float, str]]) -> pd.DataFrame:
-    """name, bytes, loss, role."""
-    return pd.DataFrame(points, columns=["name", "bytes", "loss", "role"])
+    """name, bytes, loss, role; `side` is where a name has room beside close neighbours: above, left, right."""
+    data = pd.DataFrame(points, columns=["name", "bytes", "loss", "role"])
+
+    def side(size: int) -> str:
+        gaps = [other - size for other in data["bytes"]]
+        return "left" if any(0 < gap < 300 for gap in gaps) else "right" if any(-300 < gap < 0 for gap in gaps) else "above"
+
+    return data.assign(side=data["bytes"].map(side))
 
 
 @spec
@@ -91,10 +98,14 @@ def trade_chart(low: float, high: float, roles: tuple[tuple[str, str], ...], lan
     )
     tooltip = [alt.Tooltip("name:N", title=" "), alt.Tooltip("bytes:Q", title=words["bytes"], format=","),
                alt.Tooltip("loss:Q", title=words["loss"], format=".3f")]  # fmt: skip
-    points = base.mark_point(filled=True, size=170, opacity=1).encode(color=role_color(labels=dict(roles) or None), tooltip=tooltip)
+    points = base.mark_point(filled=True, size=170, opacity=1).encode(color=role_color(labels=dict(roles) or None, columns=1), tooltip=tooltip)
     top = base.transform_joinaggregate(top="max(loss)", groupby=["name"]).transform_filter("datum.loss == datum.top")
-    names = top.mark_text(dy=-17, fontSize=13, fontWeight=600, fill="currentColor").encode(text="name:N")
-    return finish(points + names, language, height=300)
+    places = {"above": {"dy": -17}, "left": {"align": "right", "dx": -13}, "right": {"align": "left", "dx": 13}}
+    names = [
+        top.transform_filter(f"datum.side == '{side}'").mark_text(fontSize=13, fontWeight=600, fill="currentColor", **place).encode(text="name:N")
+        for side, place in places.items()
+    ]
+    return finish(alt.layer(points, *names), language, height=300)
 
 
 def loss_data(losses: Mapping[int, float], chosen: int) -> pd.DataFrame:
@@ -131,25 +142,25 @@ def models_data(names: Sequence[str], tokens: int, sequences: int) -> pd.DataFra
 def models_chart(rows: int, lines: tuple[tuple[str, float], ...], language: str = "en", **words: str):
     """`models_data`: blue what is kept, grey what every head for itself would keep; `lines` are memories, GB.
 
-    The axis is logarithmic and stays. `words`: gb, reused, dropped.
+    The axis is logarithmic and stays. `words`: axis, heads, reused, dropped.
     """
     x_scale = alt.Scale(type="log", domain=[0.01, 50_000], nice=False)
     axis = alt.Axis(values=[0.01, 0.1, 1, 10, 100, 1000, 10_000], format="~g", gridOpacity=0.35, labelOverlap=True)
-    y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, labelFontSize=12))
+    y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, labelFontSize=12, labelOverlap=False))
     tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("heads:N", title=words["heads"])]
     tooltip += [alt.Tooltip(f"{field}:Q", title=words[role], format=",.3~g") for field, role in (("gb", "reused"), ("unshared", "dropped"))]
-    color = role_color(labels={role: words[role] for role in ("reused", "dropped")}, columns=1)
+    color = role_color(labels={role: words[role] for role in ("reused", "dropped")})
     base = alt.Chart().transform_calculate(kept="clamp(datum.gb, 0.01, 50000)", all="clamp(datum.unshared, 0.01, 50000)").encode(y=y)
-    kept, all_ = alt.X("kept:Q", title=words["gb"], scale=x_scale, axis=axis), alt.X("all:Q", scale=x_scale)
-    saved = in_role(base, "dropped").mark_rule(strokeWidth=3, opacity=0.5).encode(x=kept, x2="all:Q", y=y)
+    kept, all_ = alt.X("kept:Q", title=words["axis"], scale=x_scale, axis=axis), alt.X("all:Q", scale=x_scale)
+    saved = base.transform_calculate(role="'dropped'").mark_rule(strokeWidth=3, opacity=0.5).encode(x=kept, x2="all:Q", color=color)
     dot = base.encode(y=y, color=color, tooltip=tooltip)
     ends = dot.transform_calculate(role="'dropped'").mark_point(filled=True, size=110, opacity=1).encode(x=all_)
     here = dot.transform_calculate(role="'reused'").mark_point(filled=True, size=170, opacity=1).encode(x=kept)
     layers = [saved, ends, here]
     for name, size in lines:
         line = alt.Chart().transform_aggregate(n="count()").transform_calculate(size=f"{size:g}", gpu=f"'{name}'")
-        rule = in_role(line, "computed").mark_rule(strokeDash=[5, 4], strokeWidth=2)
+        rule = line.transform_calculate(role="'computed'").mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(color=color)
         layers.append(rule.encode(x=alt.X("size:Q", scale=x_scale), tooltip=[alt.Tooltip("gpu:N", title=" ")]))
         sign = line.mark_text(align="right", dx=-4, angle=0, fill="currentColor", fontSize=11)
         layers.append(sign.encode(x=alt.X("size:Q", scale=x_scale), y=alt.value(-8 - 13 * (lines.index((name, size)) % 2)), text="gpu:N"))
-    return finish(alt.layer(*layers), language, height=26 * rows + 20)
+    return finish(alt.layer(*layers), language, height=32 * rows + 20)
