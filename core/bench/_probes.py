@@ -192,4 +192,8 @@ PROBES = (
     choose("mixture_of_experts", "way", "grid", "force on all", "forbid", seen=moving),
     follow("mixture_of_experts", "sequences", "published", "ArrowRight"),
     write("mixture_of_experts", "score"),
+    choose("attention_variants", "kind", "sharing", "GQA", "MQA", "MLA", "MHA"),
+    choose("attention_variants", "kv_heads", "pool", "2", "1", "3"),
+    slide("attention_variants", "context_power", "models", "ArrowLeft", "ArrowRight"),
+    write("attention_variants", "sharing"),
 )  # fmt: skip

@@ -98,11 +98,13 @@ def trade_chart(low: float, high: float, roles: tuple[tuple[str, str], ...], lan
     )
     tooltip = [alt.Tooltip("name:N", title=" "), alt.Tooltip("bytes:Q", title=words["bytes"], format=","),
                alt.Tooltip("loss:Q", title=words["loss"], format=".3f")]  # fmt: skip
-    points = base.mark_point(filled=True, size=170, opacity=1).encode(color=role_color(labels=dict(roles) or None, columns=1), tooltip=tooltip)
+    color = role_color(labels=dict(roles) or None, columns=1)
+    points = base.mark_point(filled=True, size=170, opacity=1).encode(color=color, tooltip=tooltip)
     top = base.transform_joinaggregate(top="max(loss)", groupby=["name"]).transform_filter("datum.loss == datum.top")
+    look = {"fontSize": 13, "fontWeight": 600, "fill": "currentColor"}
     places = {"above": {"dy": -17}, "left": {"align": "right", "dx": -13}, "right": {"align": "left", "dx": 13}}
     names = [
-        top.transform_filter(f"datum.side == '{side}'").mark_text(fontSize=13, fontWeight=600, fill="currentColor", **place).encode(text="name:N")
+        top.transform_filter(f"datum.side == '{side}'").mark_text(**look, **place).encode(text="name:N")
         for side, place in places.items()
     ]
     return finish(alt.layer(points, *names), language, height=300)

@@ -21,6 +21,7 @@ LABS = {
     "speculative_decoding": "draft draft_length temperature seed acceptance cost check block",
     "kv_cache": "strategy budget layer step race_tokens chosen new_tokens temperature seed drop_share context_power sequences",
     "sparse_attention": "pattern width index layer measure k",
+    "attention_variants": "kind source kv_heads filled context_power batch_power",
     "paged_cache": "order compact shared evicted every budget room",
     "mixture_of_experts": "balance layer token way cell unit sequences",
     "quantization": "format granularity group_size part layer measured compare",
