@@ -78,12 +78,12 @@ def sharing_chart(language: str = "en", **words: str):
 
 
 def trade_data(points: Sequence[tuple[str, int, float, str]]) -> pd.DataFrame:
-    """name, bytes, loss, role; `side` is where a name has room beside close neighbours: above, left, right."""
+    """name, bytes, loss, role; `side` is where a name has room beside close neighbours: above, below, right."""
     data = pd.DataFrame(points, columns=["name", "bytes", "loss", "role"])
 
     def side(size: int) -> str:
         gaps = [other - size for other in data["bytes"]]
-        return "left" if any(0 < gap < 300 for gap in gaps) else "right" if any(-300 < gap < 0 for gap in gaps) else "above"
+        return "below" if any(0 < gap < 300 for gap in gaps) else "right" if any(-300 < gap < 0 for gap in gaps) else "above"
 
     return data.assign(side=data["bytes"].map(side))
 
@@ -100,9 +100,10 @@ def trade_chart(low: float, high: float, roles: tuple[tuple[str, str], ...], lan
                alt.Tooltip("loss:Q", title=words["loss"], format=".3f")]  # fmt: skip
     color = role_color(labels=dict(roles) or None, columns=1)
     points = base.mark_point(filled=True, size=170, opacity=1).encode(color=color, tooltip=tooltip)
-    top = base.transform_joinaggregate(top="max(loss)", groupby=["name"]).transform_filter("datum.loss == datum.top")
+    ends = base.transform_joinaggregate(top="max(loss)", bottom="min(loss)", groupby=["name"])
+    top = ends.transform_filter("datum.loss == (datum.side == 'below' ? datum.bottom : datum.top)")
     look = {"fontSize": 13, "fontWeight": 600, "fill": "currentColor"}
-    places = {"above": {"dy": -17}, "left": {"align": "right", "dx": -13}, "right": {"align": "left", "dx": 13}}
+    places = {"above": {"dy": -17}, "below": {"dy": 19}, "right": {"align": "left", "dx": 13}}
     names = [
         top.transform_filter(f"datum.side == '{side}'").mark_text(**look, **place).encode(text="name:N")
         for side, place in places.items()

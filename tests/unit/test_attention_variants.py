@@ -57,7 +57,7 @@ def test_cells_are_as_high_as_their_numbers_and_every_head_reads_its_own_group()
 
 def test_names_of_close_points_stand_on_either_side():
     data = trade_data([("MHA", 3072, 4.0, "computed"), ("GQA", 1024, 4.1, "computed"), ("MQA", 512, 4.2, "computed"), ("MLA", 1152, 4.1, "computed")])
-    assert data["side"].tolist() == ["above", "left", "above", "right"]
+    assert data["side"].tolist() == ["above", "below", "above", "right"]
 
 
 def test_models_are_counted_by_the_closed_forms():
