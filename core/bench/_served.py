@@ -23,11 +23,12 @@ def served(app: Path):
 
 
 @contextmanager
-def serving(app: Path):
-    """As `served`; gives the address and the process."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+def serving(app: Path, port: int = 0):
+    """As `served`; gives the address and the process. `port`: that one instead of a free one."""
+    if not port:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     options += ["--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf before two servers: viewers are spread, and whose server dies goes on at the other one."""
+"""deploy/nginx.conf before two servers: viewers are spread, whose server dies goes on at the other one, and one may be started again."""
 
 import asyncio
 import re
@@ -90,16 +90,32 @@ def test_viewers_go_on_at_the_other_server(behind_a_proxy, browser):
     page.wait_for_url(re.compile("next_token_temperature=0.9"))
     settled(page)
     theirs = max(servers, key=connections)
-    servers[theirs].kill()
-    servers[theirs].wait()
     other = next(port for port in servers if port != theirs)
+    before = goes_on(page, servers[theirs], other, "0.8", before)
+    with serving(ROOT / "app.py", theirs) as (direct, _):  # started again, it takes over from the other
+
+        async def warm():
+            async with Viewer(direct) as viewer:
+                await viewer.open("next_token")
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(lambda: asyncio.run(warm())).result()
+        page.wait_for_timeout(11_000)  # the proxy asks a server again that was away for ten seconds
+        goes_on(page, servers[other], theirs, "0.7", before)
+        assert field.input_value() == PROMPT and page.locator("h1").inner_text() == "Nächstes Token"
+    assert not refused
+
+
+def goes_on(page, process, port: int, temperature: str, before: str) -> str:
+    """Kill `process`; the viewer is taken over by the server on `port`, and the next step of the slider follows the one before."""
+    process.kill()
+    process.wait()
     until = time.monotonic() + 120
-    while not connections(other) and time.monotonic() < until:
+    while not connections(port) and time.monotonic() < until:
         page.wait_for_timeout(200)
     settled(page)
     page.locator(SLIDER).press("ArrowLeft")
-    changed(page, before)
-    page.wait_for_url(re.compile("next_token_temperature=0.8"))
-    assert field.input_value() == PROMPT and page.locator("h1").inner_text() == "Nächstes Token"
-    assert not refused
-
+    before = changed(page, before)
+    page.wait_for_url(re.compile(f"next_token_temperature={temperature}"))
+    settled(page)
+    return before
