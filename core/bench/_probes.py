@@ -196,4 +196,6 @@ PROBES = (
     choose("attention_variants", "kv_heads", "pool", "2", "1", "3"),
     slide("attention_variants", "context_power", "models", "ArrowLeft", "ArrowRight"),
     write("attention_variants", "sharing"),
+    follow("scaling_laws", "held", "runs", "ArrowLeft", "ArrowRight"),
+    choose("scaling_laws", "against", "runs", "Computing", "Text", "Parameters"),
 )  # fmt: skip

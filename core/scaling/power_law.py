@@ -26,11 +26,12 @@ class PowerLaw:
         return self.coefficient ** (1 / self.exponent)
 
 
-def fit_power_law(x: Sequence[float], loss: Sequence[float], floor: bool = False) -> PowerLaw:
+def fit_power_law(x: Sequence[float], loss: Sequence[float], floor: bool = False, near: PowerLaw | None = None) -> PowerLaw:
     """The law through points x (n,), loss (n,), by least squares of log loss.
 
     Without a floor that is a straight line through the logarithms (scipy's linregress). With one, the floor is searched
-    between 0 and the lowest loss from several starts, since it and the exponent make up for each other.
+    between 0 and the lowest loss from several starts, since it and the exponent make up for each other; with `near`, a
+    law known to lie close (for redrawn runs), only from that one and to four digits.
     Raises ValueError for fewer points than numbers to find, or for values that are not positive.
     """
     x, loss = _checked(x, loss, 3 if floor else 2)
@@ -44,6 +45,10 @@ def fit_power_law(x: Sequence[float], loss: Sequence[float], floor: bool = False
 
     lowest = loss.min()
     bounds = ([0, -np.inf, 0], [lowest, np.inf, np.inf])
+    if near:
+        start = (min(near.floor, 0.99 * lowest), np.log(near.coefficient) - near.exponent * np.log(middle), near.exponent)
+        best = least_squares(away, start, bounds=bounds, xtol=1e-5, ftol=1e-5, gtol=1e-8, x_scale="jac").x
+        return PowerLaw(float(np.exp(best[1]) * middle ** best[2]), float(best[2]), float(best[0]))
     starts = [(share * lowest, np.log(max(loss.mean() - share * lowest, 1e-9)), power) for share in (0.1, 0.5, 0.9) for power in (0.1, 0.5)]
     tries = [least_squares(away, start, bounds=bounds, xtol=1e-12, ftol=1e-12, gtol=1e-12, x_scale="jac") for start in starts]
     best = min(tries, key=lambda found: found.cost).x

@@ -87,6 +87,8 @@ def main() -> None:
     add.add_argument("--batch-rows", type=int, help="default: 64, fewer for runs on little text")
     add.add_argument("--workers", type=int, default=2, help="processes that encode")
     add.add_argument("--device", help="default: a GPU where there is one")
+    add = commands.add_parser("grid_rows", help="the small part of the grid's text that is shipped, from what `grid` encoded")
+    add.add_argument("--data", type=Path, required=True, help="as above")
     add = commands.add_parser("post_training", help="train the tiny model that reckons")
     add.add_argument("--out", type=Path, required=True, help="gets weights, curves, evaluations; goes on where it stopped")
     add = commands.add_parser("join", help="put pieces of a weights file together")
@@ -94,7 +96,7 @@ def main() -> None:
     add.add_argument("--out", type=Path, default=TOKENIZER / "model.safetensors")
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
-    does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "join": join}
+    does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "grid_rows": grid_rows, "join": join}
     does |= {"rnn_vs_transformer": rnn_vs_transformer, "attention_variants": attention_variants}
     does["encoder_decoder"] = encoder_decoder
     does[args.command](args)
@@ -235,6 +237,12 @@ def grid(args) -> None:
         args.workers,
     )  # fmt: skip
     print(f"{len(done)} runs done now, {args.out}")
+
+
+def grid_rows(args) -> None:
+    from core.training.grid_rows import FILE, write_rows
+
+    print("{} rows to train on, {} to measure, {}".format(*write_rows(args.data), FILE))
 
 
 def post_training(args) -> None:

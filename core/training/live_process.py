@@ -38,6 +38,17 @@ def say(row: dict) -> None:
     print(json.dumps(row), flush=True)
 
 
+def trainer_for(text: str, recipe: dict, **_):
+    """What trains: a network on the viewer's text, or one more run of the grid of sizes and amounts of text."""
+    if recipe.get("kind") == "grid":
+        from core.training.grid_live import GridRecipe, GridTrainer
+
+        return GridTrainer(GridRecipe(**recipe))
+    from core.training.live import LiveRecipe, Trainer
+
+    return Trainer(text, LiveRecipe(**recipe))
+
+
 def main() -> None:
     if hasattr(os, "nice"):
         os.nice(10)  # before anything heavy: others' labs come first
@@ -48,10 +59,8 @@ def main() -> None:
 
     import torch
 
-    from core.training.live import LiveRecipe, Trainer
-
     torch.set_num_threads(1)
-    trainer = Trainer(request["text"], LiveRecipe(**request["recipe"]))
+    trainer = trainer_for(**request)
     say(trainer.describe() | trainer.record())
     while not trainer.finished:
         orders.wait()
