@@ -56,17 +56,18 @@ def experiment():
         unknown = pair.read(text)[1]
         if unknown:
             st.caption(t("caption.unknown", n=len(pair.words), words=", ".join(unknown[:6])))
-        own = pair.embed_pictures([picture])[0]
-        mixed = " ".join(reversed(text.split()))
-        told, shaken = pair.embed_captions([text, mixed])
-        answers(own)
+        below = st.container()  # the matrix is drawn first
     others = neighbours(scene)
     tongues = LANGUAGES if state.get(page.key("tongue")) == "both" else (page.language,) * 2
     captions = [text, *(caption(other, tongues[i % 2]) for i, other in enumerate(others[1:], 1))]
     pictures = [picture, *draw(others[1:])]
-    matrix(pictures, captions)
-    the_map(picture, text, own, told)
-    cosine, scrambled = (float(similarity(own[None], one[None])) for one in (told, shaken))
+    mixed = " ".join(reversed(text.split()))
+    seen, read = pair.embed_pictures(pictures), pair.embed_captions([*captions, mixed])
+    matrix(pictures, captions, seen, read[:-1])
+    with below:
+        answers(seen[0])
+    the_map(picture, text, seen[0], read[0])
+    cosine, scrambled = (float(similarity(seen[:1], one[None])) for one in (read[0], read[-1]))
     panels.takeaway(page, cosine=cosine, temperature=pair.network.temperature)
     panels.myth_fact(page, text=text, mixed=mixed, cosine=cosine, scrambled=scrambled)
 
@@ -107,12 +108,11 @@ def answers(own):
     panels.download(page, "answers", lambda: data)
 
 
-def matrix(pictures, captions):
+def matrix(pictures, captions, seen, read):
     with panels.panel(page, "matrix", "live"):
         with st.container(horizontal=True, gap="large"):
             temperature = live_slider(page, "temperature", 0.01, 0.5, 0.05, 0.01)
             controls.segmented(page, "tongue", ["page", "both"], "page")
-        seen, read = pair.embed_pictures(pictures), pair.embed_captions(captions)
         cosines = similarity(seen, read)
         data = charts.matrix_data(pictures, captions, cosines.numpy())
         words = {name: t.plain(f"matrix.{name}") for name in ("cosine", "share")}

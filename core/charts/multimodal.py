@@ -33,12 +33,12 @@ def _as_url(content: bytes, shape: tuple[int, ...], paper: bool) -> str:
 
 def matrix_data(pictures: Sequence[np.ndarray], captions: Sequence[str], cosines: np.ndarray) -> pd.DataFrame:
     """One row a pair of a caption and a picture; cosines (pictures, captions). The first of each is the viewer's."""
-    rows = [
-        (i, j, as_url(picture) if j == 0 else "", captions[j] if i == 0 else "", float(cosines[i, j]))
-        for i, picture in enumerate(pictures)
-        for j in range(len(captions))
-    ]
-    return pd.DataFrame(rows, columns=["picture", "caption", "image", "words", "cosine"]).astype({"cosine": "float32"})
+    n, m = len(pictures), len(captions)
+    i, j = np.indices((n, m)).reshape(2, -1)
+    images, words = [""] * (n * m), [*captions, *[""] * (n * m - m)]  # what is shown once stands in one row
+    images[::m] = [as_url(picture) for picture in pictures]
+    cosine = np.asarray(cosines, np.float32).reshape(-1)
+    return pd.DataFrame({"picture": i, "caption": j, "image": images, "words": words, "cosine": cosine})
 
 
 @spec
