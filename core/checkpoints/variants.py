@@ -3,6 +3,7 @@
 They were trained by core.training.attention_variants, read the tokens of `mini`, and are no models of their own in the picker.
 """
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,11 +21,21 @@ FOLDER = MODELS / "attention_variants"
 def load(kind: str, folder: Path = FOLDER) -> Decoder:
     """A network as it was saved, in 32-bit numbers, ready to read: each call a fresh one. Raises DamagedCheckpoint."""
     with opened(folder, kind) as (shape, weights):
-        stored = shape["network"]
-        config = DecoderConfig(**(stored | {"rope_divisors": tuple(stored["rope_divisors"]), "dropout": 0.0}))
+        config = _config(shape)
         network = with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config)
         network.load_state_dict(weights | {"unembed.weight": weights["embed.weight"]})
     return network.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=len(KINDS))
+def variant_config(kind: str) -> DecoderConfig:
+    """The shape of a shipped network, without its weights."""
+    return _config(json.loads((FOLDER / f"{kind}.json").read_text("utf-8")))
+
+
+def _config(shape: dict) -> DecoderConfig:
+    stored = shape["network"]
+    return DecoderConfig(**(stored | {"rope_divisors": tuple(stored["rope_divisors"]), "dropout": 0.0}))
 
 
 @lru_cache(maxsize=2)  # 19 MB each; reading one anew takes a twentieth of a second

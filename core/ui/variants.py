@@ -10,7 +10,7 @@ from core import costs
 from core.charts import attention_variants as charts
 from core.charts.distribution import distribution_chart, distribution_data
 from core.charts.flash_attention import bars_chart, bars_data
-from core.checkpoints.variants import KINDS, load, load_variant
+from core.checkpoints.variants import KINDS, load, load_variant, variant_config
 from core.costs.latent import absorbed_products, expanded_products
 from core.measure.decode_cost import seconds_per_token
 from core.measure.recorded import recorded
@@ -70,7 +70,7 @@ def absorbed_difference(ids) -> float:
 
 def kept_numbers(ids, kind: str) -> dict:
     """What one of the four networks keeps for the text and makes of it. `whole`: numbers a layer that six separate heads keep."""
-    found, separate = read(ids, kind), load_variant("mha").config
+    found, separate = read(ids, kind), variant_config("mha")
     best, whole = int(found.probs.argmax()), 2 * separate.n_heads * separate.head_dim
     return {
         "heads": found.n_heads, "kv": found.n_kv, "size": found.n_heads // found.n_kv, "first": found.widths[0], "second": found.widths[1],
@@ -157,7 +157,7 @@ def draw_speed(page, measured: dict[str, list[float]], tokens: int) -> None:
     draw(page, "speed", bars_chart(len(KINDS), 0, False, page.language, value=t.plain("speed.value")), data, t.plain("speed.alt"))
     panels.download(page, "speed", lambda: data.drop(columns=["role"]))
     if len(medians) == len(KINDS):
-        mha = load_variant("mha").config
+        mha = variant_config("mha")
         weights, cache = 4 * costs.parameters(mha), costs.kv_cache_bytes(mha, tokens, 4)
         st.markdown(t("speed.result", tokens=tokens, weights=weights / 1e6, cache=cache / 1e6, **medians))
 
@@ -205,7 +205,7 @@ def spread(rows) -> dict[str, float]:
 
 def latent_numbers(ids) -> dict[str, float]:
     """What the network with latent vectors keeps for a token, and multiplications and agreement of its two ways on a text."""
-    config, (vector, rotary) = load_variant("mla").config, read(ids, "mla").widths
+    config, (vector, rotary) = variant_config("mla"), read(ids, "mla").widths
     sizes = (config.n_heads, config.head_dim, vector, rotary, len(ids))
     values = {"expanded": expanded_products(*sizes), "absorbed": absorbed_products(*sizes)}
     values |= {"ratio": values["expanded"] / values["absorbed"], "difference": absorbed_difference(ids), "n": len(ids)}
