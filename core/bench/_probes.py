@@ -198,4 +198,6 @@ PROBES = (
     write("attention_variants", "sharing"),
     follow("scaling_laws", "held", "runs", "ArrowLeft", "ArrowRight"),
     choose("scaling_laws", "against", "runs", "Computing", "Text", "Parameters"),
+    pick("rnn_vs_transformer", "strip", "losses", 5, 20, 40),
+    write("rnn_vs_transformer", "losses"),
 )  # fmt: skip

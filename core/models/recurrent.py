@@ -73,12 +73,15 @@ class RecurrentLM(nn.Module):
         """Logits (B, T, V) for ids (B, T). `tap("hook_embed", x)` may replace the embeddings, as in `Decoder`."""
         return self.read(ids, tap=tap)[0]
 
-    def read(self, ids: Tensor, state: Tensor | None = None, tap: Callable[[str, Tensor], Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        """Logits (B, T, V) and the state (layers, B, R) after ids (B, T), going on from `state`."""
+    def read(
+        self, ids: Tensor, state: Tensor | None = None, tap: Callable[[str, Tensor], Tensor] | None = None, last_only: bool = False
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Logits (B, T, V), or just the last ones (B, 1, V), and the state (layers, B, R) after ids (B, T), going on from `state`."""
         x = self.embed(ids)
         if tap:
             x = tap("hook_embed", x)
         outputs, state = self.gru(self.dropout(x), state)
+        outputs = outputs[:, -1:] if last_only else outputs
         return self.unembed(self.project(self.dropout(outputs))), state
 
 

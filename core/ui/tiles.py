@@ -99,8 +99,8 @@ def last_measured(measured: dict[int, dict[str, float]]) -> dict[str, float]:
     return {"n": n, **times, "ratio": times["standard"] / times["fused"]}
 
 
-def start_and_stop(page, running: str, measured: str) -> None:
-    """The button that starts a new measurement, or stops the one that runs; both names are keys of the session."""
+def start_and_stop(page, running: str, measured: str, of: int = len(SIZES)) -> None:
+    """The button that starts a new measurement of so many sizes, or stops the one that runs; both names are keys of the session."""
     state = st.session_state
     going = bool(state.get(running))
 
@@ -112,7 +112,7 @@ def start_and_stop(page, running: str, measured: str) -> None:
     icon = ":material/stop:" if going else ":material/play_arrow:"
     st.button(page.t("time.stop" if going else "time.start"), key=page.key("measure"), icon=icon, type="primary", on_click=clicked)
     if going:
-        share = len(state.get(measured, {})) / len(SIZES)
+        share = len(state.get(measured, {})) / of
         st.progress(share, page.t("time.progress", share=share))
 
 
