@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import finish, role_color, spec
 
 ROLES_OF = {"transformer": "computed", "gru": "reused"}
 MOST_NATS = 16  # of the axis; what is above is drawn at its edge
@@ -138,10 +138,11 @@ def held_out_chart(transformer: str, gru: str, loss: str, language: str = "en"):
     y = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=170))
     scale = alt.Scale(domain=[3.5, 5], nice=False)
     x = alt.X("transformer:Q", scale=scale, title=loss)
-    layers = [in_role(alt.Chart(), "dropped").mark_rule(strokeWidth=3).encode(y=y, x=x, x2="gru:Q")]
+    color = role_color(labels={"computed": transformer, "reused": gru})
+    joined = alt.Chart().transform_calculate(role="'dropped'").mark_rule(strokeWidth=3)
+    layers = [joined.encode(y=y, x=x, x2="gru:Q", color=color)]
     for kind, role in ROLES_OF.items():
         dots = alt.Chart().transform_calculate(role=f"'{role}'").mark_point(filled=True, size=120, opacity=1)
-        color = role_color(labels={"computed": transformer, "reused": gru})
         tip = [alt.Tooltip(f"{kind}:Q", title=loss, format=".2f")]
         layers.append(dots.encode(y=y, x=alt.X(f"{kind}:Q", scale=scale), color=color, tooltip=tip))
-    return finish(alt.layer(*layers), language, height=190)
+    return finish(alt.layer(*layers), language, height=210)
