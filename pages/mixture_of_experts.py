@@ -19,7 +19,7 @@ CELLS = ["most", *(f"{layer}.{expert}" for layer in LAYERS for expert in EXPERTS
 PRESETS = {
     "default": {"balance": "loss", "layer": 1, "way": "forbid", "cell": "most"},
     "words": {},
-    "languages": {"layer": 3},
+    "languages": {"layer": 4},
     "collapse": {"balance": "none", "layer": 4},
     "subjects": {"balance": "bias", "layer": 2},
     "one_out": {},
@@ -81,8 +81,10 @@ def load(found, token, name, says):
             likeliest = float(found.probs[says["layer"] - 1, token].max())
             spec = charts.shares_chart(*found.loads.shape, 1.0, **words | {"share": t.plain("load.probability")})
             draw(page, "router", spec, router, t.plain("load.router_alt", token=name, likeliest=likeliest, **says))
+            panels.download(page, "router", lambda: router)
+        with left:
+            panels.download(page, "load", lambda: data)
         st.markdown(t("load.result", **says))
-        panels.download(page, "load", lambda: data)
 
 
 @fragment
@@ -101,7 +103,7 @@ def steer(ids, balance):
         spec = charts.grid_chart(ceiling(10 * abs(change).max()) / 10, **words, language=page.language)
         pick = lambda row: controls.set_value(page, "cell", f"{int(row['layer'])}.{int(row['expert'])}")  # noqa: E731
         draw(page, "grid", spec, data, t.plain("steer.alt", **says), pick)
-        st.markdown(t(f"steer.result.{way}", **says))
+        st.markdown(t(f"steer.result.{way}", **says) + (f" {t('steer.fell')}" if says["change"] < 0 else ""))
         plain, other = experts.written(balance, ids), experts.written(balance, ids, (*at, way))
         for name, new, old in (("plain", plain, other), ("other", other, plain)):
             st.caption(t(f"steer.{name}.{way}", **says) if name == "other" else t("steer.plain"))

@@ -34,13 +34,14 @@ def special(page, balance: str, layer: int) -> None:
         spec = charts.factors_chart(**t.words("special", "share", "layer"), language=page.language)
         draw(page, "factors", spec, data, t.plain("special.alt", **told))
         st.markdown(t("special.result", **told))
+        panels.download(page, "special", lambda: data.drop(columns="mean"))
         st.markdown(f"**{t('typical.title', layer=layer + 1)}**")
         panels.table(page, "typical", experts.typical_table(layers[layer]), shares=("share",))
         words = t.words("special.kinds", *run["kinds"])
         kinds = charts.kinds_data(layers[layer]["kinds"], words, t.plain("special.all"))
         spec = charts.kinds_chart(**t.words("special", "expert", "of_tokens", "tokens"), language=page.language)
         draw(page, "kinds", spec, kinds, t.plain("special.kinds_alt", **told))
-        panels.download(page, "special", lambda: data.drop(columns="mean"))
+        panels.download(page, "kinds", lambda: kinds)
 
 
 def quality(page) -> None:

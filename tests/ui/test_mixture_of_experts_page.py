@@ -103,6 +103,10 @@ def test_what_the_presets_say_is_there():
         encode = load_experts("loss").tokenizer.encode
         same, chance, n = experts.pairs("loss", encode(t.plain("presets.words.prompt")), 0)
         assert n >= 5 and same > 0.9 > 0.5 > chance
+        ids = encode(t.plain("presets.languages.prompt"))
+        german = np.isin(np.arange(len(ids)), np.r_[13:25, 32:39])  # the second and the fourth sentence
+        first = experts.where("loss", ids).experts[3, :, 0].numpy()
+        assert sum(max((german & (first == e)).sum(), (~german & (first == e)).sum()) for e in range(8)) >= 0.9 * len(ids)
         loads = experts.where("none", encode(t.plain("presets.collapse.prompt"))).loads[3]
         assert loads.max() > 0.29 and (loads < 0.06).sum() >= 3
         ids = encode(t.plain("presets.one_out.prompt"))
