@@ -40,6 +40,22 @@ def guess(ids):
 
 
 @fragment
+def picture(ids, balance, layer):
+    found, names = experts.where(balance, ids), experts.labels(ids)
+    busiest, idlest = float(found.loads[layer].max()), float(found.loads[layer].min())
+    with panels.panel(page, "score", "live"):
+        chosen = heads.place(page, "token", ids)
+        token = len(ids) - 1 if chosen is None else chosen
+        expert_score(page, "score", balance, names, found, layer, token, lambda i: heads.look_at(page, "token", i))
+        seen_first()
+        panels.download(page, "score", lambda: experts.score_table(page, ids, found))
+    load(found, token, names[token], {"layer": layer + 1, "busiest": busiest, "idlest": idlest, "even": 1 / len(EXPERTS), "n": len(ids)})
+    size = experts.evaluation()[balance]
+    sizes = {"total": size["parameters"] / 1e6, "active": size["active_parameters"] / 1e6}
+    panels.takeaway(page, busiest=busiest, layer=layer + 1, even=1 / len(EXPERTS), **sizes)
+
+
+@fragment
 def lab():
     above = st.container()
     controls.presets(page, PRESETS)
@@ -47,18 +63,7 @@ def lab():
     with st.container(horizontal=True, gap="medium"):
         balance = controls.segmented(page, "balance", list(charts.BALANCES), "loss")
         layer = controls.segmented(page, "layer", LAYERS, 1) - 1
-    found, names = experts.where(balance, ids), experts.labels(ids)
-    with panels.panel(page, "score", "live"):
-        chosen = heads.place(page, "token", ids)
-        token = len(ids) - 1 if chosen is None else chosen
-        expert_score(page, "score", balance, names, found, layer, token, lambda i: heads.look_at(page, "token", i))
-        seen_first()
-        panels.download(page, "score", lambda: experts.score_table(page, ids, found))
-    busiest, idlest = float(found.loads[layer].max()), float(found.loads[layer].min())
-    load(found, token, names[token], {"layer": layer + 1, "busiest": busiest, "idlest": idlest, "even": 1 / len(EXPERTS), "n": len(ids)})
-    size = experts.evaluation()[balance]
-    sizes = {"total": size["parameters"] / 1e6, "active": size["active_parameters"] / 1e6}
-    panels.takeaway(page, busiest=busiest, layer=layer + 1, even=1 / len(EXPERTS), **sizes)
+    picture(ids, balance, layer)
     with above:
         guess(ids)
     steer(ids, balance)

@@ -66,16 +66,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   text.setAttribute("aria-label", data.label)
   data.tokens.forEach((token, i) => {
     const stripes = data.first.map((first, l) => [first[i], data.second[l][i], data.weight[l][i]])
-    const written = JSON.stringify([token, stripes, data.layer, data.titles[i]]) + colors
+    const written = JSON.stringify([token, stripes]) + colors
     let cell = text.children[i]
     if (cell?.written !== written) {
       const fresh = make("button", "")
       fresh.type = "button"
       fresh.written = written
-      fresh.title = data.titles[i]
-      fresh.setAttribute("aria-label", data.titles[i])
-      fresh.append(make("span", token), ...stripes.map(([first, second, weight], l) => {
-        const stripe = make("i", "", l === data.layer ? "focus" : "")
+      fresh.append(make("span", token), ...stripes.map(([first, second, weight]) => {
+        const stripe = make("i", "")
         const [a, b] = [colors[first % colors.length], colors[second % colors.length]]
         stripe.style.background = `linear-gradient(to right, ${a} 0 ${weight}%, ${b} ${weight}% 100%)`
         return stripe
@@ -83,6 +81,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
       cell ? text.replaceChild(fresh, cell) : text.append(fresh)
       cell = fresh
     }
+    cell.title = data.titles[i]
+    cell.setAttribute("aria-label", data.titles[i])
+    stripes.forEach((stripe, l) => cell.children[l + 1].classList.toggle("focus", l === data.layer))
     cell.classList.toggle("selected", i === data.selected)
     cell.setAttribute("aria-pressed", String(i === data.selected))
     cell.tabIndex = -1
