@@ -200,4 +200,6 @@ PROBES = (
     choose("scaling_laws", "against", "runs", "Computing", "Text", "Parameters"),
     pick("rnn_vs_transformer", "strip", "losses", 5, 20, 40),
     write("rnn_vs_transformer", "losses"),
+    follow("chinchilla", "flops", "curves", "ArrowLeft", "ArrowRight"),
+    follow("chinchilla", "budget", "plane", "ArrowLeft"),
 )  # fmt: skip

@@ -142,7 +142,8 @@ def powers_of_ten() -> alt.Axis:
     return alt.Axis(labelExpr=f"'10' + ({power} < 0 ? '⁻' : '') + {digits}", grid=False, tickCount=6)
 
 
-def counts(million: str, billion: str, grid: bool = False) -> alt.Axis:
-    """0.1 M, 1 M, 1 B on a logarithmic axis, in the language's words."""
-    words = f"datum.value >= 1e9 ? format(datum.value / 1e9, ',~r') + ' {billion}'"
+def counts(million: str, billion: str, trillion: str = "", grid: bool = False) -> alt.Axis:
+    """0.1 M, 1 M, 1 B on a logarithmic axis, in the language's words; with a word for it, also 1 T."""
+    words = f"datum.value >= 1e12 ? format(datum.value / 1e12, '~r') + ' {trillion}' : " if trillion else ""
+    words += f"datum.value >= 1e9 ? format(datum.value / 1e9, ',~r') + ' {billion}'"
     return alt.Axis(labelExpr=f"{words} : format(datum.value / 1e6, '~r') + ' {million}'", grid=grid, gridOpacity=0.3, tickCount=6)

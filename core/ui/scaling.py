@@ -72,6 +72,8 @@ def amount(page):
     t = page.t
 
     def written(number: float) -> str:
+        if number >= 0.9995e12:
+            return t.plain("units.trillion", n=number / 1e12)
         if number >= 0.9995e9:
             return t.plain("units.billion", n=number / 1e9)
         return t.plain("units.million" if number >= 0.9995e6 else "units.part", n=number / 1e6)
