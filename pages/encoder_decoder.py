@@ -52,11 +52,11 @@ def filling(read):
         data = charts.gap_data(found.both[at].numpy(), found.left[at].numpy(), kept.names(page), read.ids[at])
         spec = charts.gap_chart(**t.words("gap", "both", "left", "candidate"), language=page.language)
         draw(page, "gap", spec, data, t.plain("gap.alt", **says))
+        seen_first()
         kept.gap_strip(page, found, at)
         st.markdown(t("gap.result", **says))
         panels.download(page, "gap", lambda: data)
     panels.takeaway(page, **says)
-    seen_first()
     there = kept.translation(read.ids, read.target)
     with panels.panel(page, "masks", "live"):
         for column, (name, mask) in zip(st.columns(3, gap="medium"), kept.masks(page, found, at, there).items()):

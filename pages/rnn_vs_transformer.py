@@ -36,12 +36,12 @@ def reading(ids):
         data = charts.losses_data(both.labels, both.losses, both.back, place)
         spec = charts.losses_chart(**NAMES, **t.words("tokens", "place", "loss", "token", "back"), language=page.language)
         draw(page, "losses", spec, data, t.plain("tokens.alt", **says))
+        seen_first()
         kept.strip(page, both, place)
         st.markdown(t("tokens.returns" if both.back[place] else "tokens.first", **says))
         panels.metrics(page, {name: v if isinstance(v, str) else t.number(v, ".2f") for name, v in kept.means(both).items()})
         panels.download(page, "losses", lambda: data.drop(columns="chosen"))
     panels.takeaway(page, **says, **kept.names_numbers(page.language))
-    seen_first()
     with panels.panel(page, "looks", "live"):
         shares = kept.looked(ids, place)
         looks = charts.shares_data(both.labels, shares)
