@@ -1,11 +1,14 @@
 """The page on GRU and Transformer inside its frame, driven by the shipped networks."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from core.checkpoints.rivals import load_rival, rivals_tokenizer
 from core.ui import rivals as kept
+from core.ui import translation
 from core.ui.texts import Texts
 from tests.ui.conftest import chart_data, check_whole, said, text
 
@@ -90,3 +93,10 @@ def test_any_text(open_page, typed):
     at = open_page("rnn_vs_transformer")
     at.text_area(key="rnn_vs_transformer_prompt").set_value(typed).run()
     assert not at.exception and not at.error and at.text_area(key="rnn_vs_transformer_prompt").value == typed
+
+
+@pytest.mark.parametrize("name, family, load", [("rnn_vs_transformer", kept, "load_rival"), ("encoder_decoder", translation, "load_kind")])
+def test_a_missing_weight_file_is_one_sentence(open_page, monkeypatch, tmp_path, name, family, load):
+    monkeypatch.setattr(family, load, partial(getattr(family, load), folder=tmp_path))
+    at = open_page(name, prompt="The old bird sat on the new bridge.")
+    assert not at.exception and at.error and ".safetensors" in said(at) and "Traceback" not in said(at)
