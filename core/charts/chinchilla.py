@@ -15,7 +15,7 @@ from core.scaling.published import Trained
 SIZES = (8e4, 3e7)  # ends of the axis of isoFLOP curves
 LOSS = (2.8, 4.5)  # nats
 LINE = 48  # points of a curve
-PLANE = ((3e4, 3e12), (2e6, 1e14))  # parameters, tokens: ends of the axes
+PLANE = ((3e4, 3e13), (2e6, 1e14))  # parameters, tokens: ends of the axes
 BESIDE = {  # where a model's name stands from its point: alignment, pixels; clear of the lines and of each other
     "GPT-3": ("left", 4, 16), "Chinchilla": ("right", -16, 3), "Llama 3 8B": ("left", -2, -13), "Llama 3 70B": ("left", 9, 5),
 }  # fmt: skip

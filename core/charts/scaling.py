@@ -65,7 +65,7 @@ def runs_chart(against: str, low: float, high: float, million: str, billion: str
     x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, million, billion))
     y = alt.Y("loss:Q", title=words["loss"], scale=_log(*LOSS), axis=alt.Axis(values=LOSS_TICKS, gridOpacity=0.4, format="~f"))
     labels = {"computed": words["fit"], "paged": words["held"], "reused": words["live"], "dropped": words["other"]}
-    color = role_color(labels=labels, columns=1)
+    color = role_color(labels=labels, columns=2)
     tooltip = [
         alt.Tooltip("size:N", title=words["size"]), alt.Tooltip("seen:N", title=words["seen"]),
         alt.Tooltip("loss:Q", title=words["loss"], format=".3f"), alt.Tooltip("law:Q", title=words["law"], format=".3f"),
@@ -87,7 +87,7 @@ def runs_chart(against: str, low: float, high: float, million: str, billion: str
     ends = here.transform_filter("datum.kind == 'trained'").mark_point(filled=True, size=170, opacity=1, shape="triangle-up", clip=True)
     layers = [families, band, law.mark_line(strokeWidth=3, clip=True), missed.encode(y=y, y2="high:Q"), points]
     layers += [names.encode(text="family:N"), trail, ends.encode(tooltip=tooltip)]
-    return finish(alt.layer(*layers), language, height=470)
+    return finish(alt.layer(*layers), language, height=450)
 
 
 @spec

@@ -46,8 +46,13 @@ def fit_power_law(x: Sequence[float], loss: Sequence[float], floor: bool = False
     lowest = loss.min()
     bounds = ([0, -np.inf, 0], [lowest, np.inf, np.inf])
     if near:
-        start = (min(near.floor, 0.99 * lowest), np.log(near.coefficient) - near.exponent * np.log(middle), near.exponent)
-        best = least_squares(away, start, bounds=bounds, xtol=1e-5, ftol=1e-5, gtol=1e-8, x_scale="jac").x
+        share = np.clip(near.floor / lowest, 1e-3, 0.99)
+        start = (np.log(share / (1 - share)), np.log(near.coefficient) - near.exponent * np.log(middle), np.log(max(near.exponent, 1e-3)))
+
+        def free(u):  # the same three numbers without bounds, for a search that needs none
+            return lowest / (1 + np.exp(-u[0])), u[1], np.exp(min(u[2], 3))
+
+        best = free(least_squares(lambda u: away(free(u)), start, method="lm", xtol=1e-6, ftol=1e-6, max_nfev=100).x)
         return PowerLaw(float(np.exp(best[1]) * middle ** best[2]), float(best[2]), float(best[0]))
     starts = [(share * lowest, np.log(max(loss.mean() - share * lowest, 1e-9)), power) for share in (0.1, 0.5, 0.9) for power in (0.1, 0.5)]
     tries = [least_squares(away, start, bounds=bounds, xtol=1e-12, ftol=1e-12, gtol=1e-12, x_scale="jac") for start in starts]

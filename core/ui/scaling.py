@@ -49,7 +49,7 @@ def grid() -> list[GridRun]:
 
 
 def fit(against: str, held: int, left: int, floor: bool) -> Fit:
-    """The law that the controls ask for, from memory or worked out: for a line 40 ms of computing, with a floor 400."""
+    """The law that the controls ask for, from memory or worked out: for a line 30 ms of computing, with a floor 100 to 300."""
 
     def compute() -> Fit:
         runs = along(grid(), against)
