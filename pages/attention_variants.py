@@ -16,6 +16,7 @@ from core.ui import controls, panels, variants
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
 from core.ui.lab import lab
+from core.ui.measuring import start_and_stop
 
 MODELS = ("Llama-2-7B", "Llama-3-8B", "Mistral-7B", "Gemma-3-1B", "Gemma-3-27B", "gpt-oss-20b", "gpt-oss-120b", "Llama-3-70B",
           "Llama-3.1-405B", "DeepSeek-V3")  # fmt: skip
@@ -106,7 +107,7 @@ def speed():
         tokens = controls.segmented(page, "filled", FILLED, 1000)
         if state.get(page.key("measured_at")) != tokens:
             state[page.key("measured_at")], state[MEASURED], state[RUNNING] = tokens, {}, False
-        variants.start_and_stop(page)
+        start_and_stop(page, variants.measured_share, "speed")
         measured = state[MEASURED]
         if measured:
             variants.draw_speed(page, measured, tokens)

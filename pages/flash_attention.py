@@ -12,7 +12,8 @@ from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
 from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
-from core.ui.tiles import SIZES, head_choice, last_measured, measure_next, published, start_and_stop, tiled
+from core.ui.measuring import start_and_stop
+from core.ui.tiles import SIZES, head_choice, last_measured, measure_next, published, tiled
 
 TILES = (8, 16, 32, 64, 128)
 BYTES = 4  # of one float32
@@ -98,7 +99,7 @@ def traffic(found, rows, cols, values):
 def time():
     state = st.session_state
     with panels.panel(page, "time", "live"):
-        start_and_stop(page, RUNNING, MEASURED)
+        start_and_stop(page, lambda measured: len(measured) / len(SIZES))
         measured = state.setdefault(MEASURED, {})
         if measured:
             data, values = charts.time_data(measured), last_measured(measured)

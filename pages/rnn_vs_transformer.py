@@ -10,7 +10,7 @@ from core.ui import controls, panels
 from core.ui import rivals as kept
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
-from core.ui.tiles import start_and_stop
+from core.ui.measuring import start_and_stop
 
 PRESETS = {"default": {"token": kept.AUTO}, "name": {}, "new": {}, "story": {}, "list": {}, "once": {}}
 POINTS = (10, 20, 50, 100, 200, 400)
@@ -81,7 +81,7 @@ def recorded():
 @fragment
 def time():
     with panels.panel(page, "time", "live"):
-        start_and_stop(page, RUNNING, MEASURED, len(kept.RUNS))
+        start_and_stop(page, lambda measured: len(measured) / len(kept.RUNS))
         measured = state.setdefault(MEASURED, {})
         if measured:
             data = charts.time_data(measured)

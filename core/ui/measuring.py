@@ -1,11 +1,11 @@
-"""Measuring in a process of its own that a viewer can stop; one at a time on a server, so that none disturbs another."""
+"""Measuring that a viewer starts and stops: here step by step, or in a process of its own, one at a time on a server."""
 
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -58,6 +58,28 @@ def start(module: str, arguments: Sequence[str]) -> Measuring | None:
             return None
         turn["now"] = Measuring(module, arguments)
         return turn["now"]
+
+
+def start_and_stop(page, done: Callable[[dict], float], texts: str = "time") -> None:
+    """The button that starts a new measurement, or stops the one that runs, and how far it has come.
+
+    The session holds both under `running` and `measured`; `done(measured)` is the share that is there. Texts: <texts>.start, stop,
+    progress.
+    """
+    state, running, measured = st.session_state, page.key("running"), page.key("measured")
+    going = bool(state.get(running))
+
+    def clicked():
+        state[running] = not going
+        if not going:
+            state[measured] = {}
+
+    icon = ":material/stop:" if going else ":material/play_arrow:"
+    name = page.t(f"{texts}.stop" if going else f"{texts}.start")
+    st.button(name, key=page.key("measure"), icon=icon, type="primary", on_click=clicked)
+    if going:
+        share = min(done(state.get(measured, {})), 1.0)
+        st.progress(share, page.t(f"{texts}.progress", share=share))
 
 
 def processors() -> int:

@@ -99,23 +99,6 @@ def last_measured(measured: dict[int, dict[str, float]]) -> dict[str, float]:
     return {"n": n, **times, "ratio": times["standard"] / times["fused"]}
 
 
-def start_and_stop(page, running: str, measured: str, of: int = len(SIZES)) -> None:
-    """The button that starts a new measurement of so many sizes, or stops the one that runs; both names are keys of the session."""
-    state = st.session_state
-    going = bool(state.get(running))
-
-    def clicked():
-        state[running] = not going
-        if not going:
-            state[measured] = {}
-
-    icon = ":material/stop:" if going else ":material/play_arrow:"
-    st.button(page.t("time.stop" if going else "time.start"), key=page.key("measure"), icon=icon, type="primary", on_click=clicked)
-    if going:
-        share = len(state.get(measured, {})) / of
-        st.progress(share, page.t("time.progress", share=share))
-
-
 def published(page) -> None:
     """What the paper measured, as shares of ordinary attention. Texts: `published.*`."""
     t = page.t

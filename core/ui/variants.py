@@ -119,21 +119,9 @@ def sources() -> list[str]:
     return ["mean", *first["held_out_nats_per_token"]]
 
 
-def start_and_stop(page) -> None:
-    """The button that starts a measurement, or stops the one that runs; how far it has come beside it."""
-    state, running, measured = st.session_state, page.key("running"), page.key("measured")
-    going = bool(state.get(running))
-
-    def clicked():
-        state[running] = not going
-        if not going:
-            state[measured] = {}
-
-    icon = ":material/stop:" if going else ":material/play_arrow:"
-    st.button(page.t("speed.stop" if going else "speed.start"), key=page.key("measure"), icon=icon, type="primary", on_click=clicked)
-    if going:
-        share = sum(map(len, state.get(measured, {}).values())) / (ROUNDS * len(KINDS))
-        st.progress(min(share, 1.0), page.t("speed.progress", share=share))
+def measured_share(measured: dict[str, list[float]]) -> float:
+    """How much of the measuring is done."""
+    return sum(map(len, measured.values())) / (ROUNDS * len(KINDS))
 
 
 def measure_next(measured: dict[str, list[float]], tokens: int) -> bool:
