@@ -56,10 +56,10 @@ def slide(page: str, name: str, watch: str, *keys: str, link: str = "", seen=sho
     return Probe(page, name, "slider", _presses(thumb(page, name), keys or ("ArrowRight",)), seen(page, watch), link)
 
 
-def follow(page: str, name: str, watch: str, *keys: str, link: str = "") -> Probe:
+def follow(page: str, name: str, watch: str, *keys: str, link: str = "", seen=shown) -> Probe:
     """A slider that follows the finger."""
     steps = _presses(key(page, f"{name}_slider", "input"), keys or ("ArrowLeft",))
-    return Probe(page, name, "live slider", steps, shown(page, watch), link)
+    return Probe(page, name, "live slider", steps, seen(page, watch), link)
 
 
 def choose(page: str, name: str, watch: str, *words: str, link: str = "", seen=shown) -> Probe:
@@ -167,7 +167,8 @@ PROBES = (
     follow("sparse_attention", "width", "mask"),
     follow("paged_cache", "evicted", "pool"),
     choose("sparse_attention", "pattern", "mask", "Blocks", "Top-k by index", "Window"),
-    Probe("pretraining", "start", "button", (Step("click", key("pretraining", "start", "button")),), '[data-testid="stProgress"]',
+    Probe("pretraining", "start", "button", (Step("click", key("pretraining", "start", "button")),),
+          key("pretraining", "panel_training") + ', [data-testid="stProgress"]',
           stop=Step("click", key("pretraining", "stop", "button")), stopped=key("pretraining", "start")),
     follow("positions", "shift", "hands", "PageUp", "PageDown"),
     follow("positions", "gap", "distance", "ArrowRight"),
@@ -177,10 +178,10 @@ PROBES = (
     write("positions", "hands"),
     follow("in_context_learning", "shots", "shots", "ArrowRight"),
     choose("in_context_learning", "joiner", "shots", "comma", "full stop", "new line"),
-    choose("in_context_learning", "off", "ablation", "1", "2", "8", "4"),
-    write("in_context_learning", "shots", "examples"),
-    follow("speculative_decoding", "draft_length", "rounds", "ArrowRight"),
-    choose("speculative_decoding", "draft", "rounds", "First half", "Small model"),
+    choose("in_context_learning", "off", "ablation", "1", "2", "8", "4", seen=moving),
+    write("in_context_learning", "shots", "examples", seen=moving),
+    follow("speculative_decoding", "draft_length", "rounds", "ArrowRight", seen=moving),
+    choose("speculative_decoding", "draft", "rounds", "First half", "Small model", seen=moving),
     slide("speculative_decoding", "acceptance", "formula"),
     pick("encoder_decoder", "strip", "gap", 0, 3, 4),
     follow("encoder_decoder", "written", "alignment"),

@@ -63,9 +63,14 @@ class Viewer:
         message.rerun_script.page_name = page
         return await self._answer(message, "")
 
+    @property
+    def movable(self) -> list[str]:
+        """Keys of what can be moved on the page."""
+        return [key for key in self.widgets if key.startswith(f"{self.page}_")]
+
     async def move(self, rng: random.Random) -> Answer:
         """Do what a viewer may do next with one of the page's widgets."""
-        key = rng.choice([key for key in self.widgets if key.startswith(f"{self.page}_")])
+        key = rng.choice(self.movable)
         kind, element, fragment = self.widgets[key]
         message = BackMsg()
         state, run = message.rerun_script.widget_states.widgets.add(id=element.id), message.rerun_script

@@ -87,7 +87,8 @@ async def _one(address: str, rng: random.Random, end: float, pages: list[str], s
                     await asyncio.sleep(rng.uniform(*PAUSE))
                     if clock() >= end:
                         return
-                    seen.append(await viewer.move(rng))
+                    if viewer.movable:
+                        seen.append(await viewer.move(rng))
     except (Lost, OSError) as error:
         lost[str(error)[:80]] += 1
 

@@ -64,7 +64,7 @@ async def _round(address: str, options, rng: random.Random) -> None:
 async def _visit(address: str, page: str, rng: random.Random) -> None:
     async with Viewer(address) as viewer:
         await viewer.open(page)
-        if any(key.startswith(f"{page}_") for key in viewer.widgets):
+        if viewer.movable:
             await viewer.move(rng)
 
 

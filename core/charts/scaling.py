@@ -81,10 +81,11 @@ def runs_chart(against: str, low: float, high: float, million: str, billion: str
     )  # fmt: skip
     names = base.transform_filter("datum.kind == 'name'").mark_text(align="left", dx=9, fontSize=11, fill="currentColor", opacity=0.75)
     here = base.transform_filter("indexof(datum.kind, 'train') == 0")
-    trail = here.mark_line(strokeWidth=2, clip=True).encode(detail="family:N", order="x:Q")
+    trail = here.mark_line(strokeWidth=2, clip=True, aria=False).encode(detail="family:N", order="x:Q")
     if against == "parameters":
-        trail = here.mark_point(filled=True, size=18, clip=True)
-    ends = here.transform_filter("datum.kind == 'trained'").mark_point(filled=True, size=170, opacity=1, shape="triangle-up", clip=True)
+        trail = here.mark_point(filled=True, size=18, clip=True, aria=False)
+    silent = {"clip": True, "aria": False}  # without a run trained here there is nothing to be told
+    ends = here.transform_filter("datum.kind == 'trained'").mark_point(filled=True, size=170, opacity=1, shape="triangle-up", **silent)
     layers = [families, band, law.mark_line(strokeWidth=3, clip=True), missed.encode(y=y, y2="high:Q"), points]
     layers += [names.encode(text="family:N"), trail, ends.encode(tooltip=tooltip)]
     return finish(alt.layer(*layers), language, height=450)
