@@ -4,7 +4,8 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from core.checkpoints.folder import load_config, load_tokenizer, load_weights
+from core.checkpoints.compared import shared_tokenizer
+from core.checkpoints.folder import load_config, load_weights
 from core.checkpoints.registry import MODELS
 from core.models.language_model import LanguageModel
 from core.quantization.packed import pack
@@ -17,7 +18,7 @@ def load_draft(folder: Path = FOLDER) -> LanguageModel:
     """The draft in `folder`, loaded once per process. Raises DamagedCheckpoint."""
     network = load_weights(folder / "model.safetensors", load_config(folder / "config.json"))
     card = tomllib.loads((folder / "card.toml").read_text("utf-8"))
-    return LanguageModel("draft", pack(network, "fp32"), load_tokenizer(MODELS / "mini"), card)
+    return LanguageModel("draft", pack(network, "fp32"), shared_tokenizer(), card)
 
 
 def fits(lm: LanguageModel) -> bool:

@@ -3,9 +3,9 @@
 from functools import lru_cache
 from pathlib import Path
 
-from core.checkpoints.folder import load_tokenizer, opened
+from core.checkpoints.compared import decoder_config, filled, shared_tokenizer
+from core.checkpoints.folder import opened
 from core.checkpoints.registry import MODELS
-from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.models.moe import MoEConfig, with_experts
@@ -17,8 +17,6 @@ FOLDER = MODELS / "moe"
 def load_experts(kind: str, folder: Path = FOLDER) -> LanguageModel:
     """One network of the recipe `moe`: "dense", "none", "loss" or "bias". Raises DamagedCheckpoint."""
     with opened(folder, kind) as (stored, weights):
-        stored["network"]["rope_divisors"] = tuple(stored["network"]["rope_divisors"])
-        config = DecoderConfig(**stored["network"])
-        network = with_experts(config, MoEConfig(**stored["experts"])) if stored["experts"] else Decoder(config)
-        network.load_state_dict(weights | {"unembed.weight": weights["embed.weight"]})
-    return LanguageModel(f"moe/{kind}", network, load_tokenizer(MODELS / "mini"))
+        config = decoder_config(stored["network"])
+        network = filled(with_experts(config, MoEConfig(**stored["experts"])) if stored["experts"] else Decoder(config), weights)
+    return LanguageModel(f"moe/{kind}", network, shared_tokenizer())

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from torch import nn
 
-from core.checkpoints.folder import load_tokenizer, opened
+from core.checkpoints.compared import decoder_config, filled
+from core.checkpoints.folder import opened
 from core.checkpoints.registry import MODELS
-from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.recurrent import RecurrentConfig, RecurrentLM
-from core.tokenizers import Tokenizer
 
 FOLDER = MODELS / "rnn_vs_transformer"
 KINDS = ("transformer", "gru")
@@ -20,15 +19,4 @@ KINDS = ("transformer", "gru")
 def load_rival(kind: str, folder: Path = FOLDER) -> nn.Module:
     """One of KINDS, loaded once per process. Raises DamagedCheckpoint."""
     with opened(folder, kind) as (stored, weights):
-        if kind == "gru":
-            network = RecurrentLM(RecurrentConfig(**stored))
-        else:
-            network = Decoder(DecoderConfig(**{**stored, "rope_divisors": tuple(stored["rope_divisors"])}))
-        network.load_state_dict(weights | {"unembed.weight": weights["embed.weight"]})
-    return network.eval().requires_grad_(False)
-
-
-@lru_cache(maxsize=1)
-def rivals_tokenizer() -> Tokenizer:
-    """What both were trained with."""
-    return load_tokenizer(MODELS / "mini")
+        return filled(RecurrentLM(RecurrentConfig(**stored)) if kind == "gru" else Decoder(decoder_config(stored)), weights)

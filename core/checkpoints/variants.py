@@ -7,8 +7,9 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+from core.checkpoints.compared import decoder_config, filled, shared_tokenizer
 from core.checkpoints.folder import opened
-from core.checkpoints.registry import MODELS, load_model
+from core.checkpoints.registry import MODELS
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
@@ -21,21 +22,14 @@ FOLDER = MODELS / "attention_variants"
 def load(kind: str, folder: Path = FOLDER) -> Decoder:
     """A network as it was saved, in 32-bit numbers, ready to read: each call a fresh one. Raises DamagedCheckpoint."""
     with opened(folder, kind) as (shape, weights):
-        config = _config(shape)
-        network = with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config)
-        network.load_state_dict(weights | {"unembed.weight": weights["embed.weight"]})
-    return network.eval().requires_grad_(False)
+        config = decoder_config(shape["network"])
+        return filled(with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config), weights)
 
 
 @lru_cache(maxsize=len(KINDS))
 def variant_config(kind: str) -> DecoderConfig:
     """The shape of a shipped network, without its weights."""
-    return _config(json.loads((FOLDER / f"{kind}.json").read_text("utf-8")))
-
-
-def _config(shape: dict) -> DecoderConfig:
-    stored = shape["network"]
-    return DecoderConfig(**(stored | {"rope_divisors": tuple(stored["rope_divisors"]), "dropout": 0.0}))
+    return decoder_config(json.loads((FOLDER / f"{kind}.json").read_text("utf-8"))["network"])
 
 
 @lru_cache(maxsize=2)  # 19 MB each; reading one anew takes a twentieth of a second
@@ -43,4 +37,4 @@ def load_variant(kind: str) -> LanguageModel:
     """A shipped network of KINDS, to share; ValueError for another kind. Raises DamagedCheckpoint."""
     if kind not in KINDS:
         raise ValueError(f"no kind {kind!r}; there are: {', '.join(KINDS)}")
-    return LanguageModel(kind, load(kind), load_model("mini").tokenizer)
+    return LanguageModel(kind, load(kind), shared_tokenizer())

@@ -1,13 +1,11 @@
 """The encodings that a page can show side by side on this machine."""
 
 from dataclasses import dataclass
-from functools import cache
 
 from core.charts.encodings import OTHERS
 from core.charts.theme import ROLES
+from core.checkpoints.compared import shared_tokenizer
 from core.checkpoints.encodings import PUBLIC, MissingEncoding, load_encoding
-from core.checkpoints.folder import load_tokenizer
-from core.checkpoints.registry import MODELS
 from core.tokenization import lane
 from core.tokenizers import Tokenizer
 from core.ui.kept import Kept
@@ -41,7 +39,7 @@ class Encodings:
 
 def encodings(lm) -> Encodings:
     """The bundled encoding, the public ones that are here, and that of `lm` where it is another model."""
-    found, labels, missing = {BUNDLED: lm.tokenizer if lm.name == BUNDLED else _bundled()}, {BUNDLED: BUNDLED}, []
+    found, labels, missing = {BUNDLED: lm.tokenizer if lm.name == BUNDLED else shared_tokenizer()}, {BUNDLED: BUNDLED}, []
     for name, entry in PUBLIC.items():
         try:
             found[name], labels[name] = load_encoding(name), entry.label
@@ -50,8 +48,3 @@ def encodings(lm) -> Encodings:
     if lm.name != BUNDLED:
         found[OTHER], labels[OTHER] = lm.tokenizer, lm.name
     return Encodings(found, labels, tuple(missing))
-
-
-@cache
-def _bundled() -> Tokenizer:
-    return load_tokenizer(MODELS / BUNDLED)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from core.checkpoints.rivals import KINDS, load_rival, rivals_tokenizer
+from core.checkpoints.compared import shared_tokenizer
+from core.checkpoints.rivals import KINDS, load_rival
 from core.measure.recorded import recorded
 from core.measure.rivals import distances, longest_chain, looks_back, losses, numbers_kept, reading_seconds
 from core.ui import controls, url
@@ -52,7 +53,7 @@ class Both:
 
 def text_ids(page, typed: str) -> tuple[int, ...]:
     """The tokens of what was typed, the last MOST of them; what was done with it is said."""
-    tokenizer = rivals_tokenizer()
+    tokenizer = shared_tokenizer()
     ids = tokenizer.encode(typed)
     if len(ids) > MOST:
         page.note("notes.tokens_tail", n=MOST, all=len(ids))
@@ -68,7 +69,7 @@ def read(ids: tuple[int, ...]) -> Both:
 
     def compute():
         found = {kind: losses(load_rival(kind), ids).numpy() for kind in KINDS}
-        return Both(ids, rivals_tokenizer().labels(list(ids)), distances(ids), found)
+        return Both(ids, shared_tokenizer().labels(list(ids)), distances(ids), found)
 
     return _read.get(ids, compute)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.checkpoints.rivals import FOLDER, KINDS, load_rival, rivals_tokenizer
+from core.checkpoints.compared import shared_tokenizer
+from core.checkpoints.rivals import FOLDER, KINDS, load_rival
 from core.training import curriculum, evaluate
 from core.training.architectures import networks
 from core.training.saving import parameters
@@ -42,7 +43,7 @@ def test_fair_is_what_the_card_says():
 def test_names_anew():
     """Of a few of the recorded probes at 100 tokens, the Transformer gives back nearly all, the GRU none."""
     probes = evaluate.thinned(curriculum.name_probes(100), 24)
-    tokenizer = rivals_tokenizer()
+    tokenizer = shared_tokenizer()
     right = {kind: sum(evaluate.answers_right(load_rival(kind), tokenizer, probes, batch=8)) for kind in KINDS}
     assert right["transformer"] >= 20 and right["gru"] <= 2
 
@@ -50,6 +51,6 @@ def test_names_anew():
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_left_of_known_names_anew(kind):
     recorded = RUN["networks"][kind]["memory"]["de"]["20"]
-    again = evaluate.memory_of_names(load_rival(kind), rivals_tokenizer(), [20], n=100 if kind == "gru" else 20)["de"]["20"]
+    again = evaluate.memory_of_names(load_rival(kind), shared_tokenizer(), [20], n=100 if kind == "gru" else 20)["de"]["20"]
     gain = again["another"] - again["told"]
     assert gain == pytest.approx(recorded["another"] - recorded["told"], rel=0.1 if kind == "gru" else 0.25)

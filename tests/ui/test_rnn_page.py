@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints.rivals import load_rival, rivals_tokenizer
+from core.checkpoints.compared import shared_tokenizer
+from core.checkpoints.rivals import load_rival
 from core.ui import rivals as kept
 from core.ui import translation
 from core.ui.texts import Texts
@@ -23,7 +24,7 @@ def test_every_panel_in_both_languages(open_page, lang):
 def test_losses_on_the_page_are_the_networks_own(open_page):
     typed = "Once upon a time there was a fox. The fox was old."
     at = open_page("rnn_vs_transformer", prompt=typed)
-    ids, data = torch.tensor([rivals_tokenizer().encode(typed)]), chart_data(at, LOSSES)
+    ids, data = torch.tensor([shared_tokenizer().encode(typed)]), chart_data(at, LOSSES)
     for kind in ("transformer", "gru"):
         with torch.inference_mode():
             expected = torch.nn.functional.cross_entropy(load_rival(kind)(ids)[0, :-1], ids[0, 1:], reduction="none")
