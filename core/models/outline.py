@@ -5,20 +5,21 @@ written takes no room, so plain empty tensors do the same.
 """
 
 import torch
-from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 
-_START_VALUES = (Tensor.uniform_, Tensor.normal_)  # what the layers of a decoder draw them with
+_START_VALUES = ("uniform_", "normal_", "kaiming_uniform_")  # what the layers of a decoder draw them with
 
 
 class _NoStartValues(TorchFunctionMode):
     """Leaves tensors as they are where start values would be drawn; holds for this thread only."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        return args[0] if function in _START_VALUES else function(*args, **(kwargs or {}))
+        if getattr(function, "__name__", "") not in _START_VALUES:
+            return function(*args, **(kwargs or {}))
+        return args[0] if args else kwargs["tensor"]  # those of torch.nn.init come here as a whole: inside, this is off
 
 
 def outline(config: DecoderConfig) -> Decoder:

@@ -1,10 +1,13 @@
 """The network against transformers' LlamaForCausalLM on the same weights."""
 
+import resource
+
 import pytest
 import torch
 
-from core.models import trace
+from core.models import DecoderConfig, trace
 from core.models.decoder import Decoder
+from core.models.outline import outline
 from tests.model.reference import as_transformers, random_ids
 
 
@@ -79,3 +82,16 @@ def test_dropout_only_trains(tiny):
     assert not torch.equal(network(ids), network(ids))
     network.eval()
     assert torch.equal(network(ids), network(ids))
+
+
+def test_an_outline_takes_no_room():
+    """A quarter of a gigabyte of weights that nobody filled yet: memory is asked for and not written to."""
+
+    def resident():
+        with open("/proc/self/statm") as numbers:
+            return int(numbers.read().split()[1]) * resource.getpagesize()
+
+    config = DecoderConfig(n_layers=2, d_model=1_024, n_heads=8, n_kv_heads=8, d_ff=4_096, vocab_size=32_000, context_length=64)
+    before = resident()
+    network = outline(config)
+    assert sum(p.nbytes for p in network.parameters()) > 200e6 and resident() - before < 40e6
