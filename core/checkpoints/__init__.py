@@ -9,7 +9,7 @@ from core.checkpoints.errors import (
     UnsupportedCheckpoint,
 )
 from core.checkpoints.fetch import download
-from core.checkpoints.registry import load_model, memory_needed, model_cards, model_names, open_checkpoint
+from core.checkpoints.registry import load_model, memory_needed, model_cards, model_names, open_checkpoint, pack_model
 
 __all__ = [
     "DamagedCheckpoint",
@@ -24,4 +24,5 @@ __all__ = [
     "model_cards",
     "model_names",
     "open_checkpoint",
+    "pack_model",
 ]

@@ -8,13 +8,13 @@ from core.checkpoints.cache import cached_folder, is_cached, manifest
 from core.checkpoints.errors import DamagedCheckpoint, UnknownModel, UnsupportedCheckpoint
 from core.checkpoints.fetch import catalogue, download
 from core.checkpoints.from_hub import REPOSITORY
+from core.checkpoints.int8_file import find_int8, int8_reader, write_int8
 from core.checkpoints.shelf import Shelf
-from core.checkpoints.stored import Checkpoint, as_language_model
+from core.checkpoints.stored import SHARE, Checkpoint, as_language_model
 from core.models.language_model import LanguageModel
 from core.quantization.packed import pack
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
-_MEMORY_OVER_WEIGHTS = 1.15  # what loading takes at its peak, compared with the weights
 _shelf = Shelf()
 
 
@@ -26,7 +26,7 @@ def model_names() -> list[str]:
 def model_cards() -> dict[str, dict]:
     """Name -> card of every model that loads by name: title, licence, parameters, good_at, and for a picker
 
-    `bundled`, `here` (no download needed), `bytes` (to download), `memory` (bytes it takes loaded, float32).
+    `bundled`, `here` (no download needed), `bytes` (to download), `memory` (bytes it takes loaded, fp32).
     """
     cards = {}
     for name in [*_bundled(), *catalogue()]:
@@ -35,7 +35,7 @@ def model_cards() -> dict[str, dict]:
             card = tomllib.loads((MODELS / name / "card.toml").read_text("utf-8"))
         else:
             card = manifest(cached_folder(name))["card"] if is_cached(name) else catalogue()[name]
-        cards[name] = {**card, "bundled": bundled, "here": bundled or is_cached(name), "memory": 4 * card.get("parameters", 0)}
+        cards[name] = {**card, "bundled": bundled, "here": bundled or is_cached(name), "memory": _memory(card, "fp32")}
     return cards
 
 
@@ -54,10 +54,9 @@ def load_model(name: str = "mini", mode: str = "fp32") -> LanguageModel:
     return _shelf.get(key, lambda: _load(name, mode))
 
 
-def memory_needed(name: str) -> int:
-    """Bytes that loading the model takes at its peak; 0 where the card does not say."""
-    parameters = catalogue().get(name, {}).get("parameters", 0)
-    return int(4 * parameters * _MEMORY_OVER_WEIGHTS)
+def memory_needed(name: str, mode: str = "fp32") -> int:
+    """Bytes that a model of the list takes, loaded in `mode`; 0 where its card does not say how many parameters it has."""
+    return _memory(model_cards().get(name, {}), mode)
 
 
 def locate(name: str) -> Path:
@@ -73,6 +72,17 @@ def locate(name: str) -> Path:
         return download(name)
     names = ", ".join([*_bundled(), *catalogue()])
     raise UnknownModel(f"no model {name!r}; there are: {names}, a path to a model, or a repository id such as org/name")
+
+
+def pack_model(name: str) -> Path:
+    """Write the int8 weights of a downloaded model into the cache folder: `load_model(name, "int8")` then reads those.
+
+    Returns the file. Raises UnknownModel for a model that is not downloaded, and what `open_checkpoint` raises.
+    """
+    if not is_cached(name):
+        here = ", ".join(each for each in catalogue() if is_cached(each)) or "none"
+        raise UnknownModel(f"{name!r} is no downloaded model; there are: {here}")
+    return write_int8(name, open_checkpoint(name))
 
 
 def _bundled() -> list[str]:
@@ -94,6 +104,10 @@ def open_checkpoint(name: str) -> Checkpoint:
     return replace(opened, card={**opened.card, **_card(place)})
 
 
+def _memory(card: dict, mode: str) -> int:
+    return int(4 * card.get("parameters", 0) * SHARE[mode])
+
+
 def _load(name: str, mode: str) -> LanguageModel:
     lm = _open(name, mode)
     pack(lm.network, mode)
@@ -106,7 +120,9 @@ def _open(name: str, mode: str) -> LanguageModel:
     if name in _bundled() or (Path(name) / "tokenizer.tiktoken").is_file():
         place = locate(name)
         return load_folder(place, _card(place))
-    return as_language_model(open_checkpoint(name), mode)
+    opened = open_checkpoint(name)
+    file = find_int8(name) if mode == "int8" else None
+    return as_language_model(opened, mode, int8_reader(file, opened) if file else None)
 
 
 def _card(place: Path) -> dict:

@@ -13,11 +13,11 @@ from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.models.outline import outline
-from core.quantization.packed import pack
+from core.quantization.packed import Read, pack
 from core.tokenizers import Tokenizer
 
 _PIECE = 4 << 20  # numbers read at once: 16 MiB in float32
-_SHARE = {"fp32": 1.25, "bf16": 0.65, "int8": 0.3, "mixed": 0.8}  # bytes of a packed model over those of its float32 weights
+SHARE = {"fp32": 1.25, "bf16": 0.65, "int8": 0.3, "mixed": 0.8}  # bytes of a packed model over those of its float32 weights
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,17 @@ class Checkpoint:
         return 4 * sum(torch.Size(stored.shape).numel() for stored in self.weights.values())
 
 
-def as_language_model(checkpoint: Checkpoint, mode: str | None = None) -> LanguageModel:
+def as_language_model(checkpoint: Checkpoint, mode: str | None = None, read: Read | None = None) -> LanguageModel:
     """Read the weights into a network, float32 whatever the file stores; the peak is the network and one piece.
 
     With a `mode` of `core.quantization.MODES` each matrix is packed as it is read, so that the whole model never
-    stands in float32; the peak is the packed model and one matrix.
+    stands in float32; the peak is the packed model and one matrix. `read` gives the weights where they are stored in
+    that mode already (`core.checkpoints.int8_file`).
 
     Raises DamagedCheckpoint, UnsupportedCheckpoint or NotEnoughMemory before anything big is reserved.
     """
     if mode is not None:
-        return LanguageModel(checkpoint.name, _packed_network(checkpoint, mode), checkpoint.tokenizer, checkpoint.card)
+        return LanguageModel(checkpoint.name, _packed_network(checkpoint, mode, read), checkpoint.tokenizer, checkpoint.card)
     network = empty_network(checkpoint)
     parameters = dict(network.named_parameters())
     try:
@@ -84,19 +85,19 @@ def empty_network(checkpoint: Checkpoint) -> Decoder:
     return network
 
 
-def _packed_network(checkpoint: Checkpoint, mode: str) -> Decoder:
+def _packed_network(checkpoint: Checkpoint, mode: str, read: Read | None) -> Decoder:
     network = _outline(checkpoint)
-    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * _SHARE[mode]))
+    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * SHARE[mode]))
     reading = ""
 
-    def read(name: str) -> Tensor:
+    def from_checkpoint(name: str) -> Tensor:
         nonlocal reading
         reading = name
         stored = checkpoint.weights[name]
         return _read_into(torch.empty(stored.shape), stored)
 
     try:
-        return pack(network, mode, read)
+        return pack(network, mode, read or from_checkpoint)
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, DamagedCheckpoint):
             raise

@@ -6,6 +6,7 @@ computes something else, the same numbers go through `F.linear`.
 """
 
 from functools import cache
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,13 @@ from torch import Tensor, nn
 from core.quantization.quantizers import quantize
 
 GROUP = 32  # neighbours in a row that share a scale in 4 bits
+
+
+class Codes(NamedTuple):
+    """A matrix in 8 bits: W ≈ scale · code."""
+
+    codes: Tensor  # (out, in) int8
+    scale: Tensor  # (out,) bf16
 
 
 class PackedLinear(nn.Module):
@@ -140,8 +148,8 @@ class MixedLinear(PackedLinear):
         return self.few.nbytes + self.many.weight.nbytes // 2
 
 
-def int8_codes(weight: Tensor, rows_at_once: int = 4_096) -> tuple[Tensor, Tensor]:
-    """Codes (out, in) int8 and scales (out,) bf16 of a matrix: the project's int8 by channel.
+def int8_codes(weight: Tensor, rows_at_once: int = 4_096) -> Codes:
+    """Codes and scales of a matrix (out, in): the project's int8 by channel.
 
     The kernel wants its scales in bf16, so the codes are chosen for the rounded scales.
     """
@@ -150,7 +158,7 @@ def int8_codes(weight: Tensor, rows_at_once: int = 4_096) -> tuple[Tensor, Tenso
         scale = quantize(rows, "int8", "channel").scale.bfloat16()  # (rows, 1)
         codes.append((rows / scale.float().masked_fill(scale == 0, 1.0)).round().clamp(-127, 127).to(torch.int8))
         scales.append(scale[:, 0])
-    return torch.cat(codes), torch.cat(scales)
+    return Codes(torch.cat(codes), torch.cat(scales))
 
 
 def int4_codes(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from core.models.language_model import LanguageModel
 from core.models.norms import LayerNorm, RMSNorm
 from core.quantization.kernels import (
     GROUP,
+    Codes,
     Int4Linear,
     Int8Linear,
     MixedLinear,
@@ -27,7 +28,8 @@ from core.quantization.model import replace_module, share_parameters
 # mixed reads 4 bits for a few rows and bf16 for many.
 MODES = ("fp32", "bf16", "int8", "mixed")
 FUSED = {"attn": ("qkv", ("q", "k", "v")), "mlp": ("gate_up", ("gate", "up"))}
-Read = Callable[[str], Tensor]  # the name of a parameter of `core.models.Decoder` -> its numbers, float32
+# The name of a parameter of `core.models.Decoder` -> its numbers, float32, or of a matrix its int8 codes where those are stored.
+Read = Callable[[str], Tensor | Codes]
 
 
 class FusedLinear(nn.Module):
@@ -156,9 +158,9 @@ def _fuse(part: nn.Module, prefix: str, fused: str, names: tuple[str, ...], mode
     if not all(hasattr(part, name) for name in names):
         return
     layers = [_filled(getattr(part, name), f"{prefix}.{name}", read) for name in names]
-    widths = [len(layer.weight) for layer in layers]
+    widths = [len(layer.codes if isinstance(layer, Int8Linear) else layer.weight) for layer in layers]
     bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
-    joined = FusedLinear(_packed(torch.cat([layer.weight for layer in layers]), bias, mode), widths)
+    joined = FusedLinear(_packed(layers, bias, mode), widths)
     setattr(part, fused, joined)
     for index, name in enumerate(names):
         setattr(part, name, PartLinear(joined, index))
@@ -174,30 +176,34 @@ def _pack_rest(block: nn.Module, prefix: str, mode: str, dtype: torch.dtype, rea
             replace_module(block, inside, nn.Identity())
         elif isinstance(module, (nn.Linear, OneDNNLinear)):
             module = _filled(module, name, read)
-            replace_module(block, inside, _packed(module.weight, module.bias, mode))
+            replace_module(block, inside, _packed([module], module.bias, mode))
 
 
 def _pack_ends(network: nn.Module, mode: str, dtype: torch.dtype, read: Read | None) -> None:
     """What stands before and after the blocks; int8 holds a tied matrix once, the other modes need two layouts of it."""
     tied = network.config.tied_embeddings
-    embedding = _filled(network.embed, "embed", read).weight
-    weight = embedding if tied else _filled(network.unembed, "unembed", read).weight
+    first = _filled(network.embed, "embed", read)
+    last = first if tied else _filled(network.unembed, "unembed", read)
     if network.config.learned_positions:
         positions = network.pos_embed if read is None else read("pos_embed")
         network.pos_embed = nn.Parameter(positions.to(dtype), requires_grad=False)
     if mode == "int8":
-        network.unembed = Int8Linear(*int8_codes(weight))
-        network.embed = Int8Embedding(network.unembed if tied else Int8Linear(*int8_codes(embedding)))
+        network.unembed = Int8Linear(*_codes([last]))
+        network.embed = Int8Embedding(network.unembed if tied else Int8Linear(*_codes([first])))
         return
+    embedding, weight = first.weight, last.weight
     if dtype != embedding.dtype:
         network.embed = nn.Embedding(*embedding.shape, _weight=embedding.detach().to(dtype))
     network.unembed = _onednn(weight.to(dtype), None, network.embed.weight if tied else None)
 
 
 def _filled(module: nn.Module, name: str, read: Read | None) -> nn.Module:
-    """The layer with its numbers read, if they have to be."""
-    for key, _ in list(module.named_parameters(recurse=False)) if read else []:
-        setattr(module, key, nn.Parameter(read(f"{name}.{key}"), requires_grad=False))
+    """The layer with its numbers read, if they have to be; one of codes where they are stored so."""
+    found = {key: read(f"{name}.{key}") for key, _ in module.named_parameters(recurse=False)} if read else {}
+    if isinstance(found.get("weight"), Codes):
+        return Int8Linear(*found["weight"], found.get("bias"))
+    for key, value in found.items():
+        setattr(module, key, nn.Parameter(value, requires_grad=False))
     return module
 
 
@@ -210,13 +216,20 @@ def _norm(norm: nn.Module, name: str, dtype: torch.dtype, read: Read | None) -> 
     return cast
 
 
-def _packed(weight: Tensor, bias: Tensor | None, mode: str) -> nn.Module:
-    """One layer of the blocks in `mode`; 4 bits only where the matrix has a shape the kernel takes."""
+def _codes(layers: list[nn.Module]) -> Codes:
+    """The int8 codes of matrices one above the other; every row has its own scale, so stored ones are joined as they are."""
+    parts = [Codes(layer.codes, layer.scale) if isinstance(layer, Int8Linear) else int8_codes(layer.weight) for layer in layers]
+    return Codes(*map(torch.cat, zip(*parts))) if len(parts) > 1 else parts[0]
+
+
+def _packed(layers: list[nn.Module], bias: Tensor | None, mode: str) -> nn.Module:
+    """One layer of the blocks in `mode`, out of those it joins; 4 bits only where the matrix has a shape the kernel takes."""
+    bias = bias if bias is None or mode == "fp32" else bias.bfloat16()
+    if mode == "int8":
+        return Int8Linear(*_codes(layers), bias)
+    weight = torch.cat([layer.weight for layer in layers]) if len(layers) > 1 else layers[0].weight
     if mode == "fp32":
         return _onednn(weight, bias)
-    bias = None if bias is None else bias.bfloat16()
-    if mode == "int8":
-        return Int8Linear(*int8_codes(weight), bias)
     wide = _onednn(weight.bfloat16(), bias)
     if mode == "bf16" or not supported("int4") or weight.shape[1] % GROUP or weight.shape[0] % 32:
         return wide
