@@ -99,7 +99,9 @@ class Viewer:
             found, size = ForwardMsg.FromString(raw), size + len(raw)
             kind = found.WhichOneof("type")
             if kind == "new_session":
-                self.hash, self.session = found.new_session.page_script_hash or self.hash, found.new_session.initialize.session_id
+                self.session = found.new_session.initialize.session_id
+            elif kind == "navigation":
+                self.hash = found.navigation.page_script_hash
             elif kind == "delta":
                 last = time.perf_counter()
                 first, count = first or last, count + 1

@@ -3,7 +3,8 @@
     python -m core.bench interaction [--busy] [--pages next_token,attention] [--repeats 7] [--out FILE]
 
 Every lab's main controls are measured beside an empty page, a fragment with one slider and a chart that stays,
-in the same run and the same Chromium. A time runs from the key or pointer event to the first frame that shows
+in the same Chromium: before every repeat the empty page is measured once, since a shared machine is twice as slow from one
+minute to the next, and a control's ratio is its median over that of its own empty repeats. A time runs from the key or pointer event to the first frame that shows
 other marks in the chart the control drives: bars, cells, texts, not axes, not a chart drawn anew with the same
 content. Repeats in which nothing changed are counted and reported, never left out of sight.
 
@@ -49,20 +50,39 @@ def nothing():
 nothing()
 '''
 
-# Runs inside the page. `arm(selector)` remembers what is seen and answers, after the next key or pointer event,
-# with the milliseconds from there to the first painted frame that shows something else.
+# Runs inside the page. `glassboxArm(selector)` remembers what is seen and answers, after the next key or pointer event,
+# with the milliseconds from there to the first painted frame that shows something else. It must cost next to nothing
+# itself: only what has been touched is looked at, and a canvas only once something was drawn on it.
 WATCH = """
 (() => {
+  const drawn = new Set(), hashes = new WeakMap(), ours = document.createElement("canvas")
+  for (const name of ["clearRect", "fillRect", "fill", "stroke", "fillText", "drawImage", "putImageData"]) {
+    const draw = CanvasRenderingContext2D.prototype[name]
+    CanvasRenderingContext2D.prototype[name] = function (...how) {
+      if (this.canvas !== ours) drawn.add(this.canvas)
+      return draw.apply(this, how)
+    }
+  }
+  const pixels = canvas => {
+    const context = canvas.getContext("2d")
+    if (!context) {  // drawn in three dimensions: nothing tells when
+      ours.width = ours.height = 256
+      ours.getContext("2d").drawImage(canvas, 0, 0, 256, 256)
+      return ours.toDataURL()
+    }
+    if (!hashes.has(canvas) || drawn.delete(canvas)) {
+      let hash = canvas.width
+      if (canvas.width && canvas.height)
+        for (const one of new Uint32Array(context.getImageData(0, 0, canvas.width, canvas.height).data.buffer))
+          hash = Math.imul(hash ^ one, 16777619)
+      hashes.set(canvas, hash)
+    }
+    return "canvas " + hashes.get(canvas)
+  }
   const look = (node, out) => {
     if (node.nodeType === 3) { out.push(node.data); return }
     if (node.nodeType !== 1 && node.nodeType !== 11) return
-    if (node.tagName === "CANVAS") {
-      const small = document.createElement("canvas")
-      small.width = small.height = 256
-      if (node.width && node.height) small.getContext("2d").drawImage(node, 0, 0, 256, 256)
-      out.push(small.toDataURL())
-      return
-    }
+    if (node.tagName === "CANVAS") { out.push(pixels(node)); return }
     if (node.tagName === "svg" && node.querySelector(".role-frame")) {
       for (const mark of node.querySelectorAll(".role-mark path, .role-mark text, .role-mark line"))
         if (mark.getAttribute("opacity") !== "0" && !mark.closest(".background"))
@@ -79,41 +99,52 @@ WATCH = """
     if (node.shadowRoot) look(node.shadowRoot, out)
     for (const child of node.childNodes) look(child, out)
   }
-  const seen = selector => {
-    const out = []
-    for (const element of document.querySelectorAll(selector)) look(element, out)
-    return out.filter(Boolean).join("|")
-  }
   window.glassboxArm = (selector, never, mayGo) => {
-    const before = seen(selector)
     const state = { start: null }, armed = performance.now()
     const begin = event => { state.start ??= performance.now() }
     for (const type of ["keydown", "pointerdown"]) window.addEventListener(type, begin, { capture: true, once: true })
-    let dirty = false
-    const observed = new WeakSet(), observer = new MutationObserver(() => { dirty = true })
+    let elements = [], dirty = false
+    const observed = new WeakSet()
+    const lit = node => {  // the element outside of every shadow that holds the node
+      for (let root = node.getRootNode(); root.host; root = node.getRootNode()) node = root.host
+      return node
+    }
+    const observer = new MutationObserver(records => {
+      if (dirty) return
+      for (const record of records) {
+        const node = lit(record.target)
+        const came = [...record.addedNodes].some(one => one.nodeType === 1 && (one.matches(selector) || one.querySelector(selector)))
+        if (came || elements.some(one => one.contains(node) || !one.isConnected)) { dirty = true; return }
+      }
+    })
     const observe = root => {
       if (observed.has(root)) return
       observed.add(root)
       observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true })
     }
-    const inside = () => {
-      observe(document.body)
-      for (const element of document.querySelectorAll(selector)) {
+    const seen = () => {
+      elements = [...document.querySelectorAll(selector)]
+      const out = []
+      for (const element of elements) {
+        look(element, out)
         for (const one of [element, ...element.querySelectorAll("*")]) if (one.shadowRoot) observe(one.shadowRoot)
-        if (element.querySelector("canvas")) dirty = true
       }
+      return out.filter(Boolean).join("|")
     }
-    inside()
+    const before = seen()
+    const solid = elements.some(one => [...one.querySelectorAll("canvas")].some(canvas => !canvas.getContext("2d")))
+    observe(document.body)
+    drawn.clear()
     window.glassboxSeen = new Promise(done => {
       const end = value => { observer.disconnect(); done(value) }
       const frame = () => {
         if (state.start === null && performance.now() - armed > never) return end(null)
         if (state.start !== null) {
           if (performance.now() - state.start > never) return end(null)
-          inside()
-          if (dirty) {
+          if (dirty || drawn.size || solid) {
             dirty = false
-            const now = seen(selector)
+            const now = seen()
+            drawn.clear()
             if ((now || mayGo) && now !== before) {
               const channel = new MessageChannel()  // its turn comes when this frame has been painted
               channel.port1.onmessage = () => end(performance.now() - state.start)
@@ -140,52 +171,58 @@ def main(arguments: list[str]) -> None:
     with served(ROOT / "app.py") as labs, empty_app() as empty, chromium() as browser:
         if options.busy:
             _keep_busy(browser, labs)
-        first = measure(browser, empty, EMPTY, options.repeats)
-        rows = [measure(browser, labs, probe, options.repeats, print) for probe in PROBES if probe.page in options.pages]
-        last = measure(browser, empty, EMPTY, options.repeats)
-    times = [*first["ms"], *last["ms"]]
-    base = statistics.median(times)
+        rows = [measure(browser, labs, empty, probe, options.repeats, print) for probe in PROBES if probe.page in options.pages]
+    times = [ms for row in rows for ms in row["empty_ms"]]
     what = "milliseconds from a key or click to the first frame in which the chart it drives has changed"
     result = head("interaction", arguments, what) | {
         "busy": options.busy,
         "seconds": round(time.time() - started),
-        "empty_page": {"median_ms": round(base), "ms": times},
-        "probes": [_with_ratio(row, base) for row in rows],
+        "empty_page": {"median_ms": round(statistics.median(times)), "of": len(times)},
+        "probes": [_with_ratio(row) for row in rows],
     }
     for row in result["probes"]:
         print(_line(row))
     options.out.write_text(_written(result), "utf-8")
-    print(json.dumps({"empty_page_ms": round(base), **_worst(result["probes"])}))
+    print(json.dumps({"empty_page_ms": result["empty_page"]["median_ms"], **_worst(result["probes"])}))
 
 
-def measure(browser, address: str, probe: Probe, repeats: int, say=None) -> dict:
-    """One control in a fresh session: the times in ms of every repeat; None where nothing changed."""
+def measure(browser, labs: str, empty: str, probe: Probe, repeats: int, say=None) -> dict:
+    """One control in a fresh session: the times in ms of every repeat, None where nothing changed, and of the empty page before each."""
     from playwright.sync_api import Error
 
-    row = {"page": probe.page, "control": probe.control, "kind": probe.kind, "ms": []}
+    row = {"page": probe.page, "control": probe.control, "kind": probe.kind, "ms": [], "empty_ms": []}
     if probe.stop:
         row["stop_ms"] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US")
+    contexts = [browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US") for _ in range(2)]
     try:
-        _repeat(context.new_page(), address, probe, repeats, row)
+        beside = _opened(contexts[0].new_page(), empty, EMPTY)
+        _repeat(_opened(contexts[1].new_page(), f"{labs}/{probe.page}?lang=en&{probe.link}", probe), beside, probe, repeats, row)
     except Error as error:  # no such control, or it cannot be reached: said, and the others are still measured
         row["error"] = error.message.splitlines()[0][:100]
-    context.close()
+    for context in contexts:
+        context.close()
     if say:
-        say(f"{probe.page:16} {probe.control:16} {row['ms']} {row.get('stop_ms', '')} {row.get('error', '')}", flush=True)
+        say(f"{probe.page:16} {probe.control:16} {row['ms']} {row['empty_ms']} {row.get('stop_ms', '')} {row.get('error', '')}", flush=True)
     return row
 
 
-def _repeat(page, address: str, probe: Probe, repeats: int, row: dict) -> None:
-    """Open the page and fill `row` with the times."""
+def _opened(page, address: str, probe: Probe):
+    """The page, once everything that the probe watches is there and at rest."""
     page.set_default_timeout(30_000)
     page.add_init_script(WATCH)
-    page.goto(f"{address}/{probe.page if probe is not EMPTY else ''}?lang=en&{probe.link}")
+    page.goto(address)
     page.wait_for_selector("h1")
     _settle(page)
     page.wait_for_function("selector => document.querySelector(selector)", arg=probe.watch)
     _settle(page)
+    return page
+
+
+def _repeat(page, beside, probe: Probe, repeats: int, row: dict) -> None:
+    """Fill `row` with the times."""
     for i in range(repeats):
+        row["empty_ms"].append(_one(beside, EMPTY.steps[0], EMPTY.watch))
+        _settle(beside)
         row["ms"].append(_one(page, probe.steps[i % len(probe.steps)], probe.watch))
         if probe.stop:
             page.wait_for_timeout(1000 * RUNNING)
@@ -259,11 +296,12 @@ def find_chromium() -> str | None:
     return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 
 
-def _with_ratio(row: dict, base: float) -> dict:
-    """The row with its medians over the repeats that changed, and how many did not."""
+def _with_ratio(row: dict) -> dict:
+    """The row with its medians over the repeats that changed, how many did not, and the ratio to the empty page."""
     found = [ms for ms in row["ms"] if ms is not None]
     median = statistics.median(found) if found else None
-    extra = {"median_ms": median, "ratio": round(median / base, 2) if found else None, "unchanged": len(row["ms"]) - len(found)}
+    base = statistics.median(row["empty_ms"]) if row["empty_ms"] else None
+    extra = {"median_ms": median, "empty_median_ms": base, "ratio": round(median / base, 2) if found else None, "unchanged": len(row["ms"]) - len(found)}
     if "stop_ms" in row:
         stops = [ms for ms in row["stop_ms"] if ms is not None]
         extra |= {"stop_median_ms": statistics.median(stops) if stops else None, "stop_unseen": len(row["stop_ms"]) - len(stops)}
