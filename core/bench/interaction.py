@@ -3,10 +3,11 @@
     python -m core.bench interaction [--busy] [--pages next_token,attention] [--repeats 7] [--out FILE]
 
 Every lab's main controls are measured beside an empty page, a fragment with one slider and a chart that stays,
-in the same Chromium: before every repeat the empty page is measured once, since a shared machine is twice as slow from one
-minute to the next, and a control's ratio is its median over that of its own empty repeats. A time runs from the key or pointer event to the first frame that shows
-other marks in the chart the control drives: bars, cells, texts, not axes, not a chart drawn anew with the same
-content. Repeats in which nothing changed are counted and reported, never left out of sight.
+in the same Chromium: before every repeat the empty page is measured once, since a shared machine is twice as slow
+from one minute to the next, and a control's ratio is its median over that of its own empty repeats. A time runs from
+the key or pointer event to the first frame that shows other marks in the chart the control drives: bars, cells,
+texts, not axes, not a chart drawn anew with the same content. Repeats in which nothing changed are counted and
+reported, never left out of sight.
 
 Work that lasts (writing, races, comparisons) reports its first visible movement, and how long a stop takes.
 `--busy` lets another viewer's text be written by the same model all the while. Results: assets/runs/interaction.json.
@@ -301,7 +302,8 @@ def _with_ratio(row: dict) -> dict:
     found = [ms for ms in row["ms"] if ms is not None]
     median = statistics.median(found) if found else None
     base = statistics.median(row["empty_ms"]) if row["empty_ms"] else None
-    extra = {"median_ms": median, "empty_median_ms": base, "ratio": round(median / base, 2) if found else None, "unchanged": len(row["ms"]) - len(found)}
+    ratio = round(median / base, 2) if found else None
+    extra = {"median_ms": median, "empty_median_ms": base, "ratio": ratio, "unchanged": len(row["ms"]) - len(found)}
     if "stop_ms" in row:
         stops = [ms for ms in row["stop_ms"] if ms is not None]
         extra |= {"stop_median_ms": statistics.median(stops) if stops else None, "stop_unseen": len(row["stop_ms"]) - len(stops)}

@@ -17,7 +17,7 @@ from core.ui.token_strip import Token
 
 MOST_TOKENS, WRITTEN = 400, 32
 N_LAYERS, N_EXPERTS = 4, 8  # of the shipped networks
-_routes, _losses, _texts = Kept(200), Kept(64), Kept(200)
+_routes, _losses, _texts = Kept(200), Kept(64, long=True), Kept(200, long=True)
 
 Share = Callable[[float], None]
 

@@ -29,7 +29,7 @@ JOINERS = {"line": "\n", "comma": ", ", "stop": ". "}
 DRAWS = 3  # of other heads, to compare with
 READINGS = 6  # of random tokens, whose losses are averaged
 HALF = 25  # random tokens read twice in the pictures
-_shots, _heads, _twice = Kept(400), Kept(4), Kept(32)
+_shots, _heads, _twice = Kept(400, long=True), Kept(4, long=True), Kept(32, long=True)
 
 Share = Callable[[float], None]
 

@@ -5,15 +5,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from core.ui import turns
+
 
 class Kept:
     """A bounded memory shared by all sessions. Nobody waits for another's question, but for their own where it is being answered.
 
     It holds `most` results, or as many as weigh `most` together where `weigh(result)` tells the weight of one; the newest always.
+    What is `long` to compute takes its turn in the server's queue.
     """
 
-    def __init__(self, most: int, weigh: Callable[[Any], int] = lambda result: 1):
-        self.most, self.weigh = most, weigh
+    def __init__(self, most: int, weigh: Callable[[Any], int] = lambda result: 1, long: bool = False):
+        self.most, self.weigh, self.long = most, weigh, long
         self._results: OrderedDict = OrderedDict()
         self._under_way: dict[Hashable, threading.Event] = {}
         self._lock = threading.Lock()
@@ -28,6 +31,12 @@ class Kept:
 
     def get(self, key: Hashable, compute: Callable):
         """The result for `key`, from memory or from `compute()`; what `compute` raises is passed on, nothing is kept."""
+        if self.long and key not in self._results:
+            with turns.turn():
+                return self._get(key, compute)
+        return self._get(key, compute)
+
+    def _get(self, key: Hashable, compute: Callable):
         while True:
             with self._lock:
                 if key in self._results:
@@ -37,6 +46,8 @@ class Kept:
                 if other is None:
                     mine = self._under_way[key] = threading.Event()
                     break
+                if turns.turns().held:  # whoever answers it may wait for this turn to end
+                    return compute()
             other.wait()  # then it is there, or whoever computed it went away: whoever comes first goes on
         try:
             result = compute()

@@ -14,7 +14,10 @@ from core.quantization import FORMATS, GRANULARITIES, MatrixReport, model_bytes,
 from core.quantization.sizes import count, matrix_shapes, stored_size
 from core.ui import controls, live, panels
 from core.ui.charts import draw
+from core.ui.kept import Kept
 from core.ui.token_strip import Token, token_strip
+
+_texts, _perplexities = Kept(256, long=True), Kept(256, long=True)
 
 
 @dataclass(frozen=True)
@@ -86,23 +89,17 @@ def _scores(_lm: LanguageModel, name: str, key: str, _ids) -> Scores:
 
 def written(lm: LanguageModel, ids, n: int) -> list[int]:
     """The likeliest continuation, token by token: whatever differs, differs because of the weights."""
-    return _written(lm, lm.name, _key(ids), ids, n)
 
+    def compute():
+        cache = live.beginning(live.read(lm, ids), len(ids) - 1, room=n + 1)
+        return [step.token for step in generate(lm, ids, n, temperature=0, cache=cache)]
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _written(_lm: LanguageModel, name: str, key: str, _ids, n: int) -> list[int]:
-    cache = live.beginning(live.read(_lm, _ids), len(_ids) - 1, room=n + 1)
-    return [step.token for step in generate(_lm, _ids, n, temperature=0, cache=cache)]
+    return _texts.get((lm.name, _key(ids), n), compute)
 
 
 def perplexity_of(lm: LanguageModel, stored: Stored, ids) -> float:
     """Perplexity on `ids` of `lm` with its weights stored so."""
-    return _perplexity_of(lm, lm.name, stored, _key(ids), ids)
-
-
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs={Stored: repr})
-def _perplexity_of(_lm: LanguageModel, name: str, stored: Stored, key: str, _ids) -> float:
-    return scores(small_model(_lm, stored).lm, _ids).perplexity
+    return _perplexities.get((lm.name, stored, _key(ids)), lambda: scores(small_model(lm, stored).lm, ids).perplexity)
 
 
 def size_chart(page, name: str, stored: Stored, config, unit: str, ceilings: tuple[float, ...] = ()) -> None:

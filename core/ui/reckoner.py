@@ -25,7 +25,8 @@ LIVE = Recipe(updates=60, questions=8, group=8, steps=2, learning_rate=8e-4)
 MOST_PAID = {"rules": 2.0, "equations": 8.0}  # where the axis of rewards ends
 MOST, ROUNDS = 64, 8  # answers to one problem, revisions of one
 MOST_GROUP = 16  # answers drawn; smaller groups are the first of them
-_rollouts, _groups, _tried, _odds = (Kept(most=64) for _ in range(4))
+_rollouts, _tried = Kept(64, long=True), Kept(64, long=True)
+_groups, _odds = Kept(64), Kept(64)
 
 
 def seed_of(page) -> int:

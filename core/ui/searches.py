@@ -15,7 +15,7 @@ from core.ui import live
 from core.ui.kept import Kept
 from core.ui.token_strip import candidates, token_strip
 
-_results = Kept(96)  # over all viewers; the largest tree takes about 300 kB
+_results = Kept(96, long=True)  # over all viewers; the largest tree takes about 300 kB
 
 OnStep = Callable[[int], None]  # called with the number of steps done, from 0 on
 

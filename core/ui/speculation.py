@@ -17,7 +17,7 @@ from core.ui.strategies import OnStep
 
 PARTS = {"quarter": 4, "half": 2}  # the share of the layers that a shallow draft runs is one in so many
 NEVER = -1  # no token has this id
-_runs, _plain, _splits = Kept(96), Kept(48), Kept(48)
+_runs, _plain, _splits = Kept(96, long=True), Kept(48, long=True), Kept(48)
 
 
 @dataclass(frozen=True)

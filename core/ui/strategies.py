@@ -16,7 +16,7 @@ from core.ui.kept import Kept
 from core.ui.step_table import StepRow
 from core.ui.token_strip import Token
 
-_runs = Kept(96)
+_runs = Kept(96, long=True)
 
 OnStep = Callable[[list[int]], None]  # called with the tokens written so far
 

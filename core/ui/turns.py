@@ -1,0 +1,122 @@
+"""Long work one after the other: who asks first computes first, whoever waits sees their place and can give it up.
+
+A short answer is never made to wait. Long ones (a text written token by token, a search, a comparison of networks) take turns,
+so that many viewers at once get them in the order they asked for, each as fast as if alone, instead of all together and late.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import streamlit as st
+
+from core.ui.measuring import processors
+from core.ui.texts import Texts
+
+QUIET = 0.2  # seconds somebody waits before they are told
+LOOK = 0.1  # seconds between two looks at the queue
+GIVEN_UP = "_turn_given_up"
+
+
+class Turns:
+    """A queue with `most` places at the front. `with turns.mine(waiting): ...` runs its block in its turn.
+
+    A thread that has a turn may ask again: it has it already. `waiting(place)`, place 1 = next, is called again and again
+    meanwhile; what it raises gives the place up.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self._queue: list[object] = []
+        self._lock = threading.Lock()
+        self._held = threading.local()
+
+    @property
+    def held(self) -> bool:
+        """Whether the calling thread has a turn."""
+        return getattr(self._held, "now", False)
+
+    def __len__(self) -> int:
+        """How many compute or wait."""
+        return len(self._queue)
+
+    @contextmanager
+    def mine(self, waiting: Callable[[int], None] = lambda place: None):
+        if self.held:
+            yield
+            return
+        ticket = object()
+        with self._lock:
+            self._queue.append(ticket)
+        try:
+            while (place := self._place(ticket)) > 0:
+                waiting(place)
+                time.sleep(LOOK)
+            self._held.now = True
+            yield
+        finally:
+            self._held.now = False
+            with self._lock:
+                self._queue.remove(ticket)
+
+    def _place(self, ticket: object) -> int:
+        """How many have to end before it is this ticket's turn."""
+        with self._lock:
+            return max(self._queue.index(ticket) - self.most + 1, 0)
+
+
+@st.cache_resource(show_spinner=False)
+def turns() -> Turns:
+    """The server's queue; $GLASSBOX_TURNS is how many may compute at once, else all processors but one."""
+    asked = os.environ.get("GLASSBOX_TURNS", "")
+    return Turns(int(asked) if asked.isdecimal() and int(asked) else max(processors() - 1, 1))
+
+
+@contextmanager
+def turn():
+    """Long work of this viewer, in its turn. Where it stands the place is shown, with a button that gives it up."""
+    queue = turns()
+    if queue.held:
+        yield
+        return
+    if st.session_state.pop(GIVEN_UP, False):
+        t = _texts()
+        st.caption(t("turn.given_up"))
+        st.button(t("turn.again"), icon=":material/play_arrow:", key=f"_turn_again_{time.monotonic_ns()}")
+        st.stop()
+    seat = _Seat()
+    with queue.mine(seat.waiting):
+        seat.clear()
+        yield
+
+
+class _Seat:
+    """What a waiting viewer sees."""
+
+    def __init__(self):
+        self.start, self.box = time.monotonic(), None
+
+    def waiting(self, place: int) -> None:
+        if time.monotonic() - self.start < QUIET:
+            return
+        t = _texts()
+        if self.box is None:
+            self.box = st.empty()
+            with self.box.container(horizontal=True, vertical_alignment="center"):
+                self.said = st.empty()
+                st.button(t("turn.give_up"), icon=":material/close:", key=f"_turn_{time.monotonic_ns()}", on_click=_give_up)
+        self.said.caption(t("turn.place", place=place))  # also where a viewer who went on or away is noticed
+
+    def clear(self) -> None:
+        if self.box is not None:
+            self.box.empty()
+
+
+def _give_up() -> None:
+    st.session_state[GIVEN_UP] = True
+
+
+def _texts() -> Texts:
+    return Texts("common", st.session_state.get("_language", "en"))

@@ -1,0 +1,119 @@
+"""Long work takes turns: in the order it was asked for, one at a time, and who gives up leaves the queue."""
+
+import threading
+import time
+
+import pytest
+
+from core.ui import turns as module
+from core.ui.kept import Kept
+from core.ui.turns import Turns
+
+
+class GaveUp(Exception):
+    pass
+
+
+def until(true, seconds: float = 20.0):
+    """Wait until `true()`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "never came"
+        time.sleep(0.005)
+
+
+def test_who_asks_first_computes_first_and_one_at_a_time():
+    queue, order, at_once, go_on = Turns(1), [], [], threading.Event()
+
+    def work(n):
+        with queue.mine():
+            at_once.append(n)
+            assert len(at_once) == 1
+            if n == 0:
+                assert go_on.wait(20)
+            order.append(n)
+            at_once.remove(n)
+
+    threads = []
+    for n in range(4):
+        threads.append(threading.Thread(target=work, args=(n,)))
+        threads[-1].start()
+        until(lambda n=n: len(queue) == n + 1)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert order == [0, 1, 2, 3] and len(queue) == 0
+
+
+def test_the_place_is_told_and_can_be_given_up():
+    queue, places, there, go_on = Turns(1), [], threading.Event(), threading.Event()
+
+    def first():
+        with queue.mine():
+            there.set()
+            assert go_on.wait(20)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert there.wait(20)
+
+    def waiting(place):
+        places.append(place)
+        raise GaveUp
+
+    with pytest.raises(GaveUp), queue.mine(waiting):
+        raise AssertionError("it was not this one's turn")
+    assert places == [1] and len(queue) == 1
+    go_on.set()
+    thread.join(20)
+    with queue.mine(waiting):  # free again: nobody is asked to wait
+        assert queue.held and len(queue) == 1
+    assert not queue.held and len(queue) == 0
+
+
+def test_two_places_let_two_compute():
+    queue, both = Turns(2), threading.Barrier(2, timeout=20)
+
+    def work():
+        with queue.mine():
+            both.wait()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not both.broken
+
+
+def test_who_has_a_turn_does_not_wait_for_another(monkeypatch):
+    """A result asked for inside of a turn, while somebody who waits for that turn is answering it, is computed again."""
+    queue = Turns(1)
+    monkeypatch.setattr(module, "turns", lambda: queue)
+    light, heavy, asked = Kept(4), Kept(4, long=True), threading.Event()
+    seen = []
+
+    def slow():  # has the light question under way and waits for a turn
+        asked.set()
+        return heavy.get("other", lambda: "other")
+
+    def outer():
+        thread = threading.Thread(target=lambda: seen.append(light.get("shared", slow)))
+        thread.start()
+        assert asked.wait(20)
+        until(lambda: len(queue) == 2)
+        inner = light.get("shared", lambda: "mine")
+        return thread, inner
+
+    thread, inner = heavy.get("outer", outer)
+    thread.join(20)
+    assert inner == "mine" and seen == ["other"] and len(queue) == 0
+
+
+def test_what_is_known_needs_no_turn(monkeypatch):
+    queue = Turns(1)
+    monkeypatch.setattr(module, "turns", lambda: queue)
+    kept = Kept(4, long=True)
+    assert kept.get("a", lambda: 1) == 1
+    monkeypatch.setattr(module, "turn", lambda: pytest.fail("asked for a turn"))
+    assert kept.get("a", lambda: 2) == 1
