@@ -8,7 +8,7 @@ from torch import Tensor
 from core.ui import controls, heads
 from core.ui.head_gallery import Cell, head_gallery
 from core.ui.heads import Head, Heads, written
-from core.ui.token_strip import Token, token_strip
+from core.ui.token_strip import NOTED, Token, token_strip
 
 SEEN = 0.005  # weights below are not worth a word
 
@@ -50,9 +50,12 @@ def attention_strip(page, pattern: Tensor, tokens: Sequence[str], query: int) ->
         past = i <= query
         weight = float(pattern[query, i] if past else pattern[i, query])
         title = t.plain("strip.looks_at" if past else "strip.looked_at", token=name, chosen=tokens[query], share=weight)
-        note = t.number(weight, ".0%") if weight >= 0.05 else ""
+        note = t.number(weight, ".0%") if weight >= NOTED else ""
         shown.append(Token(name, 0.5 + (0.5 if past else -0.5) * weight**0.5, title, note))
-    token_strip(page, "strip", shown, t.plain("strip.label"), lambda i: heads.look_at(page, "token", i), query, palette="diverging")
+    either_way = pattern.tril() + pattern.tril(-1).T  # row i: what i looks at, then who looks at i
+    token_strip(
+        page, "strip", shown, t.plain("strip.label"), lambda i: heads.look_at(page, "token", i), query, "diverging", either_way.numpy()
+    )  # fmt: skip
     at, by = _most(page, pattern[query, : query + 1], tokens), _most(page, pattern[query + 1 :, query], tokens[query + 1 :])
     last = "strip.by" if query + 1 < len(tokens) else "strip.last"
     st.markdown(t("strip.at", token=tokens[query], n=query + 1, looks=at) + "  \n" + t(last, token=tokens[query], looks=by))

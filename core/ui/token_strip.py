@@ -3,13 +3,18 @@
 Arrow keys, Home and End move; Enter or Space chooses. Tokens are written as text, never as HTML.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from core.ui import live
+
+NOTED = 0.05  # weights below get no small print
+MOST_PAIRS = 128  # tokens whose weights on each other are sent along: 32 kB
 
 COLORS = (Path(__file__).parent / "colors.js").read_text("utf-8")
 
@@ -47,6 +52,27 @@ export default function ({ data, parentElement, setTriggerValue }) {
   strip.setAttribute("role", data.clickable ? "toolbar" : "list")
   strip.setAttribute("aria-label", data.label)
 
+  const write = (cell, text, small) => {
+    const written = text + "\\u0000" + small
+    if (cell.dataset.written === written) return
+    cell.textContent = text
+    if (small) {
+      const note = document.createElement("small")
+      note.textContent = small
+      cell.append(note)
+    }
+    cell.dataset.written = written
+  }
+  const ink_in = (cell, value) => {
+    const fill = value === null || !colors.length ? null : shade(colors, value)
+    cell.style.backgroundColor = fill ? `rgb(${fill})` : ""
+    cell.style.color = fill ? ink(fill) : ""
+  }
+  const choose = (cell, chosen) => {
+    cell.classList.toggle("selected", chosen)
+    if (tag === "BUTTON") cell.setAttribute("aria-pressed", String(chosen))
+  }
+
   data.tokens.forEach((token, i) => {
     let cell = strip.children[i]
     if (!cell || cell.tagName !== tag) {
@@ -55,23 +81,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
       cell ? strip.replaceChild(fresh, cell) : strip.append(fresh)
       cell = fresh
     }
-    const written = token.text + "\\u0000" + token.note
-    if (cell.dataset.written !== written) {
-      cell.textContent = token.text
-      if (token.note) {
-        const note = document.createElement("small")
-        note.textContent = token.note
-        cell.append(note)
-      }
-      cell.dataset.written = written
-    }
+    write(cell, token.text, token.note)
     cell.title = token.title
     cell.setAttribute("aria-label", token.title || token.text)
-    cell.className = token.state + (i === data.selected ? " selected" : "")
-    if (tag === "BUTTON") cell.setAttribute("aria-pressed", String(i === data.selected))
-    const fill = token.value === null || !colors.length ? null : shade(colors, token.value)
-    cell.style.backgroundColor = fill ? `rgb(${fill})` : ""
-    cell.style.color = fill ? ink(fill) : ""
+    cell.className = token.state
+    choose(cell, i === data.selected)
+    ink_in(cell, token.value)
   })
   while (strip.children.length > data.tokens.length) strip.lastChild.remove()
   if (!data.clickable) return
@@ -93,10 +108,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
     event.preventDefault()
     move(to)
   }
+  const show = chosen => {  // what the answer will show, at once
+    const weights = new Uint16Array(Uint8Array.from(atob(data.pairs), c => c.charCodeAt(0)).buffer)
+    cells.forEach((cell, j) => {
+      const weight = weights[chosen * cells.length + j] / 65535
+      ink_in(cell, 0.5 + (j <= chosen ? 0.5 : -0.5) * Math.sqrt(weight))
+      write(cell, data.tokens[j].text, weight >= data.noted ? Math.round(100 * weight) + data.percent : "")
+      choose(cell, j === chosen)
+    })
+  }
   strip.onclick = event => {
     const i = cells.indexOf(event.target.closest("button"))
     if (i < 0) return
     memory.set(host, { focus: i })
+    if (data.pairs) show(i)
     setTriggerValue("clicked", i)
   }
 }
@@ -153,10 +178,12 @@ def token_strip(
     on_click: Callable[[int], None] | None = None,
     selected: int | None = None,
     palette: str = "sequential",
+    pairs: np.ndarray | None = None,
 ) -> None:
     """Draw the tokens; `on_click(index)` runs before the rerun that a click causes.
 
-    `label` says to a screen reader what the row is; `palette` is sequential or diverging.
+    `label` says to a screen reader what the row is; `palette` is sequential or diverging. `pairs` (n, n) are the weights 0..1
+    that all tokens get when one is chosen, those behind it in the other colour: then a click is answered in the browser.
     """
     key = page.key(name)
     data = {
@@ -166,6 +193,9 @@ def token_strip(
         "palette": palette,
         "label": label,
     }
+    if pairs is not None and len(tokens) <= MOST_PAIRS:
+        sent = b64encode(np.rint(np.asarray(pairs, np.float64) * 65535).astype("<u2").tobytes()).decode()
+        data |= {"pairs": sent, "noted": NOTED, "percent": page.t.number(1, ".0%").removeprefix("100")}
 
     def clicked():
         index = st.session_state[key].clicked
