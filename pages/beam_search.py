@@ -5,9 +5,9 @@ import math
 import streamlit as st
 
 from core.charts import beam_tree as charts
-from core.decoding import beam_search, beam_steps
+from core.decoding import beam_search, beam_steps, search_steps
 from core.measure.repetition import repeated
-from core.ui import controls, live, panels
+from core.ui import controls, engine, live, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.lab import lab
@@ -134,7 +134,7 @@ def degenerate(prompt, width):
     panels.download(page, "degenerate", lambda: data)
 
 
-lab(page, PRESETS, guess, experiment, max_tokens=400)
+lab(page, PRESETS, guess, experiment, *engine.asked(page, engine.beams), max_tokens=400)
 panels.myth_fact(page)
-panels.source(page, beam_search, beam_steps, repeated)
+panels.source(page, beam_search, beam_steps, search_steps, repeated)
 panels.sources(page)

@@ -5,7 +5,7 @@ import streamlit as st
 from core.charts.distribution import distribution_chart, distribution_data, score_table, sweep_data
 from core.decoding import distribution, entropy_bits
 from core.decoding.sweep import sweep
-from core.ui import controls, live, panels
+from core.ui import controls, engine, live, panels
 from core.ui.appended import append_button, appended, set_appended
 from core.ui.charts import draw
 from core.ui.frame import fragment, require, run_again
@@ -136,6 +136,6 @@ def write(n, reading, added, seed, **chosen):
         state[LEFT] = 0 if token == lm.tokenizer.eot else n - 1
 
 
-lab(page, PRESETS, guess, experiment)
+lab(page, PRESETS, guess, experiment, *engine.asked(page, engine.next_token))
 panels.source(page, distribution, entropy_bits, live.read)
 panels.sources(page)

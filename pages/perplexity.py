@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.charts import perplexity as charts
 from core.measure import Perplexity, perplexity
-from core.ui import controls, live, panels
+from core.ui import controls, engine, live, panels
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.heads import look_at, place
@@ -125,6 +125,8 @@ def lab():
     with above:
         guess(a_ids)
     experiment(a_ids, b_ids)
+    for ask in engine.asked(page, engine.text_surprise):
+        ask(a_ids)
 
 
 lab()

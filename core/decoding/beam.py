@@ -1,6 +1,6 @@
 """Beam search: keep the `width` best beginnings instead of one."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,8 @@ from core.kv_cache import Cache, SharedPrefixCache, make_cache
 from core.models.language_model import LanguageModel, as_batch
 
 Stop = int | Collection[int] | None  # token or tokens that end a text; None = the tokenizer's end of text
+Likeliest = tuple[Tensor, Tensor]  # for every beginning the n likeliest next tokens, best first: logprobs, ids, both (rows, n)
+GoOn = Callable[[int, list[int], list[int]], Likeliest]
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,37 @@ def beam_steps(
 
     `prefix` is a full cache that already holds a beginning of `ids`, not all of it; it is written on.
     """
-    if width < 1:
-        raise ValueError(f"width must be >= 1, got {width}")
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be >= 1, got {max_new_tokens}")
+    _check(width, max_new_tokens)
     ids = as_batch(ids, lm.config.vocab_size)[:1]
     stop = getattr(lm.tokenizer, "eot", None) if stop is None else stop
     stops = stop if isinstance(stop, Collection) else {stop}
     prefix = make_cache("full", lm.config) if prefix is None else prefix
-    logprobs = lm.forward(ids[:, prefix.seen[0] :], prefix, last_only=True)[:, -1].float().log_softmax(-1)  # (1, V)
+
+    def likeliest(new: Tensor, cache: Cache) -> Likeliest:
+        logprobs = lm.forward(new, cache, last_only=True)[:, -1].float().log_softmax(-1)  # (rows, V)
+        return tuple(logprobs.topk(min(2 * width, logprobs.shape[-1]), dim=-1))
+
+    first = likeliest(ids[:, prefix.seen[0] :], prefix)
     cache = SharedPrefixCache(prefix, width, capacity=max_new_tokens)
+
+    def go_on(step: int, rows: list[int], tokens: list[int]) -> Likeliest:
+        if step > 1:
+            cache.reorder(torch.tensor(rows))
+        return likeliest(torch.tensor(tokens)[:, None], cache)
+
+    yield from search_steps(first, go_on, width, max_new_tokens, length_penalty, stops, lambda: cache.bytes_held)
+
+
+def search_steps(
+    first: Likeliest, go_on: GoOn, width: int, max_new_tokens: int, length_penalty: float, stops: Collection[int], held=lambda: 0
+) -> Iterator[BeamTree]:
+    """The search itself, whoever predicts: the tree after every step, the whole one last.
+
+    `first` are the likeliest tokens after the prompt. `go_on(step, rows, tokens)` tells those after every beginning that
+    lives on: row r of the last answer, continued by a token. `held()` is the bytes that the predictor holds.
+    """
+    _check(width, max_new_tokens)
+    logprobs, words = first  # (rows, n), best first
     nodes: list[Node] = []
     finished: list[Hypothesis] = []
     beams: list[int | None] = [None]  # last node of every living beginning
@@ -91,8 +114,8 @@ def beam_steps(
     passes = 1
 
     for step in range(1, max_new_tokens + 1):
-        rows, tokens, scores = _best(totals, logprobs, 2 * width)
-        looked_at = _add_nodes(nodes, step, beams, totals, logprobs, width, rows, tokens)
+        rows, tokens, scores = _best(totals, logprobs, words, 2 * width)
+        looked_at = _add_nodes(nodes, step, beams, totals, logprobs, words, width, rows, tokens)
         going_on = []
         for rank, (row, token, total) in enumerate(zip(rows, tokens, scores)):
             ends = token in stops or step == max_new_tokens
@@ -104,37 +127,40 @@ def beam_steps(
         going_on = going_on[:width]
         for row, token, _ in going_on:
             _mark_kept(nodes, looked_at[row, token])
-        yield BeamTree(tuple(finished), tuple(nodes), passes, cache.bytes_held)
+        yield BeamTree(tuple(finished), tuple(nodes), passes, held())
         best_possible = going_on[0][2] / step**length_penalty if going_on else -torch.inf
         if not going_on or (len(finished) == width and best_possible <= finished[-1].score):
             return
         beams = [looked_at[row, token] for row, token, _ in going_on]
         totals = torch.tensor([total for _, _, total in going_on])
-        if step > 1:
-            cache.reorder(torch.tensor([row for row, _, _ in going_on]))
-        new = torch.tensor([[token] for _, token, _ in going_on])
-        logprobs = lm.forward(new, cache, last_only=True)[:, -1].float().log_softmax(-1)  # (rows, V)
+        logprobs, words = go_on(step, [row for row, _, _ in going_on], [token for _, token, _ in going_on])
         passes += len(beams)
 
 
-def _best(totals: Tensor, logprobs: Tensor, n: int) -> tuple[list[int], list[int], list[float]]:
+def _check(width: int, max_new_tokens: int) -> None:
+    if width < 1:
+        raise ValueError(f"width must be >= 1, got {width}")
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be >= 1, got {max_new_tokens}")
+
+
+def _best(totals: Tensor, logprobs: Tensor, words: Tensor, n: int) -> tuple[list[int], list[int], list[float]]:
     """The n likeliest continuations of all beginnings, best first: their rows, tokens and summed logprobs."""
-    n_row = min(n, logprobs.shape[-1])
-    values, tokens = logprobs.topk(n_row, dim=-1)  # the n best of each row are enough
-    scores, index = (totals[:, None] + values).flatten().topk(min(n, values.numel()))
-    return (index // n_row).tolist(), tokens.flatten()[index].tolist(), scores.tolist()
+    scores, index = (totals[:, None] + logprobs).flatten().topk(min(n, logprobs.numel()))
+    there = scores > -torch.inf
+    index = index[there]
+    return (index // logprobs.shape[-1]).tolist(), words.flatten()[index].tolist(), scores[there].tolist()
 
 
-def _add_nodes(nodes, step, beams, totals, logprobs, width, rows, tokens) -> dict[tuple[int, int], int]:
+def _add_nodes(nodes, step, beams, totals, logprobs, words, width, rows, tokens) -> dict[tuple[int, int], int]:
     """Record what this step looked at: every beginning's `width` likeliest tokens and all candidates."""
-    considered = {(row, token) for row, token in zip(rows, tokens)}
-    likeliest = logprobs.topk(min(width, logprobs.shape[-1]), dim=-1).indices.tolist()
-    considered |= {(row, token) for row, best in enumerate(likeliest) for token in best}
+    considered = set(zip(rows, tokens))
     index = {}
-    for row, token in sorted(considered, key=lambda c: (c[0], -float(logprobs[c]))):
-        logprob = float(logprobs[row, token])
-        index[row, token] = len(nodes)
-        nodes.append(Node(step, token, beams[row], logprob, float(totals[row]) + logprob, kept=False))
+    for row, (values, names) in enumerate(zip(logprobs.tolist(), words.tolist())):
+        for rank, (logprob, token) in enumerate(zip(values, names)):
+            if logprob > -torch.inf and (rank < width or (row, token) in considered):
+                index[row, token] = len(nodes)
+                nodes.append(Node(step, token, beams[row], logprob, float(totals[row]) + logprob, kept=False))
     return index
 
 

@@ -13,12 +13,13 @@ _BADGES = {
     "recorded": (":material/history:", "violet"),
     "arithmetic": (":material/calculate:", "blue"),
     "vendor": (":material/storefront:", "gray"),
+    "engine": (":material/dns:", "orange"),
 }
 
 
 @contextmanager
 def panel(page, name: str, kind: str, stretch: bool = False):
-    """A card with a title (`<name>.title`), a badge (live, recorded, arithmetic, vendor) and what to see (`<name>.caption`).
+    """A card with a title (`<name>.title`), a badge (live, recorded, arithmetic, vendor, engine) and what to see (`<name>.caption`).
 
     `stretch` makes cards in neighbouring columns equally high.
     """
