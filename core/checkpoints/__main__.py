@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
 def _list(_) -> int:
     for name, card in model_cards().items():
         size = "bundled" if card["bundled"] else "here" if card["here"] else f"{card['bytes'] / 1e6:,.0f} MB"
-        memory, use = f"{card['memory'] / 1e6:,.0f} MB in memory", card.get("good_at", card["title"])
+        memory, use = f"{card['memory']['fp32'] / 1e6:,.0f} MB in memory", card.get("good_at", card["title"])
         print(f"{name:14} {size:>9}  {memory:>19}  {card['licence']:12}  {use}")
     return 0
 

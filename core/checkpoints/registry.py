@@ -26,7 +26,7 @@ def model_names() -> list[str]:
 def model_cards() -> dict[str, dict]:
     """Name -> card of every model that loads by name: title, licence, parameters, good_at, and for a picker
 
-    `bundled`, `here` (no download needed), `bytes` (to download), `memory` (bytes it takes loaded, fp32).
+    `bundled`, `here` (no download needed), `bytes` (to download), `memory` (mode -> bytes it takes loaded).
     """
     cards = {}
     for name in [*_bundled(), *catalogue()]:
@@ -35,7 +35,8 @@ def model_cards() -> dict[str, dict]:
             card = tomllib.loads((MODELS / name / "card.toml").read_text("utf-8"))
         else:
             card = manifest(cached_folder(name))["card"] if is_cached(name) else catalogue()[name]
-        cards[name] = {**card, "bundled": bundled, "here": bundled or is_cached(name), "memory": _memory(card, "fp32")}
+        memory = {mode: int(4 * card.get("parameters", 0) * share) for mode, share in SHARE.items()}
+        cards[name] = {**card, "bundled": bundled, "here": bundled or is_cached(name), "memory": memory}
     return cards
 
 
@@ -47,16 +48,13 @@ def load_model(name: str = "mini", mode: str = "fp32") -> LanguageModel:
     with progress). Raises UnknownModel, whose message lists the names, UnsupportedCheckpoint, DamagedCheckpoint,
     NotEnoughMemory, DownloadFailed.
     """
-    key = name if mode == "fp32" else f"{name}-{mode}"
-    found = _shelf.held.get(key)
-    if found is not None:
-        return _shelf.get(key, lambda: found)
-    return _shelf.get(key, lambda: _load(name, mode))
+    return _shelf.get(name if mode == "fp32" else f"{name}@{mode}", lambda: _load(name, mode))
 
 
 def memory_needed(name: str, mode: str = "fp32") -> int:
     """Bytes that a model of the list takes, loaded in `mode`; 0 where its card does not say how many parameters it has."""
-    return _memory(model_cards().get(name, {}), mode)
+    card = model_cards().get(name)
+    return card["memory"][mode] if card else 0
 
 
 def locate(name: str) -> Path:
@@ -102,10 +100,6 @@ def open_checkpoint(name: str) -> Checkpoint:
         raise UnsupportedCheckpoint("a folder with several GGUF files (name one of them)")
     opened = open_gguf(files[0], shown) if files else open_huggingface(place, shown)
     return replace(opened, card={**opened.card, **_card(place)})
-
-
-def _memory(card: dict, mode: str) -> int:
-    return int(4 * card.get("parameters", 0) * SHARE[mode])
 
 
 def _load(name: str, mode: str) -> LanguageModel:

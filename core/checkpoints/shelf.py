@@ -1,24 +1,32 @@
 """Models in memory: several at once, the least recently used released first."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from core.checkpoints.errors import NotEnoughMemory
 from core.checkpoints.memory import free_bytes
 from core.models.language_model import LanguageModel
 
+IDLE = 120.0  # seconds after which a model goes that is here in another mode too
+
 
 @dataclass
 class Shelf:
-    """Loaded models by key, at most `most` of them and as many as the free memory takes.
+    """Loaded models by key, "name" or "name@mode": at most `most` of them and as many as the free memory takes.
 
-    A model that is released lives on for whoever is still using it; its memory comes back when they are done.
+    A model that is released lives on for whoever is still using it; its memory comes back when they are done, and whoever
+    asks for it before gets the same one. Of one model in two modes, the one that nobody asks for is soon released.
     """
 
     most: int = 3
+    clock: Callable[[], float] = time.monotonic
     held: OrderedDict[str, LanguageModel] = field(default_factory=OrderedDict)
+    asked: dict[str, float] = field(default_factory=dict)  # when, by key
+    alive: WeakValueDictionary = field(default_factory=WeakValueDictionary)  # those held, and those still used
     lock: threading.Lock = field(default_factory=threading.Lock)
     loading: dict[str, threading.Lock] = field(default_factory=dict)
 
@@ -38,9 +46,7 @@ class Shelf:
                     self.release(error.needed)
                     found = load()  # if it is still too much, the message says so
                 with self.lock:
-                    self.held[key] = found
-                    while len(self.held) > self.most:
-                        self.held.popitem(last=False)
+                    self._keep(key, found)
         return found
 
     def release(self, needed: int) -> None:
@@ -54,6 +60,18 @@ class Shelf:
 
     def _found(self, key: str) -> LanguageModel | None:
         with self.lock:
-            if key in self.held:
-                self.held.move_to_end(key)
-            return self.held.get(key)
+            found = self.alive.get(key)
+            if found is not None:
+                self._keep(key, found)
+            return found
+
+    def _keep(self, key: str, found: LanguageModel) -> None:
+        """Put a model in front, and let go of what need not be held beside it."""
+        now = self.asked[key] = self.clock()
+        self.held[key] = self.alive[key] = found
+        self.held.move_to_end(key)
+        name = key.partition("@")[0]
+        for other in [k for k in self.held if k != key and k.partition("@")[0] == name and now - self.asked[k] > IDLE]:
+            del self.held[other]
+        while len(self.held) > self.most:
+            self.held.popitem(last=False)

@@ -41,7 +41,7 @@ def logit_lens(lm: LanguageModel, stream: Tensor) -> Tensor:
 
     After the last layer these are the model's own logits. nostalgebraist, "interpreting GPT: the logit lens", 2020.
     """
-    return lm.network.unembed(lm.network.ln_final(stream)).float()
+    return lm.unembed(lm.network.ln_final(stream.to(lm.network.dtype)))
 
 
 def leads_from(likeliest: Tensor) -> int:

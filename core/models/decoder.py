@@ -93,6 +93,8 @@ class Block(nn.Module):
 class Decoder(nn.Module):
     """Token ids in, a score for every possible next token out."""
 
+    dtype = torch.float32  # what it computes in; `core.quantization.prepare` may choose another
+
     def __init__(self, config: DecoderConfig):
         super().__init__()
         self.config = config

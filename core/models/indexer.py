@@ -42,7 +42,7 @@ def make_index(kind: str, directions: Sequence[Tensor] = ()) -> Index:
 
     def index(layer: int, q: Tensor, k: Tensor) -> Tensor:
         shared, width = q.shape[1] // k.shape[1], q.shape[-1]
-        k = k.repeat_interleave(shared, 1)
+        q, k = q.float(), k.float().repeat_interleave(shared, 1)  # a model in bf16 has them so; the directions are float32
         if kind == "projected":
             along = directions[layer].repeat_interleave(shared, 0)  # (H, D, r)
             q, k = (torch.einsum("thd,hdr->thr", x, along) for x in (q, k))

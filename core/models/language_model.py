@@ -41,6 +41,11 @@ class LanguageModel:
         """Logits (B, T, V) for new tokens ids (B, T) that follow what `cache` holds."""
         return self.network(ids, cache=cache, tap=tap, last_only=last_only)
 
+    @torch.inference_mode()
+    def unembed(self, normalized: Tensor) -> Tensor:
+        """Logits (..., V), float32, of what the final norm gave (..., C), in whatever precision that is."""
+        return self.network.unembed(normalized.to(self.network.dtype)).float()
+
 
 def as_batch(ids, vocab_size: int) -> Tensor:
     """Token ids in any accepted form -> LongTensor (B, T), checked."""

@@ -140,7 +140,7 @@ def pack(network: nn.Module, mode: str, read: Read | None = None) -> nn.Module:
         _give_back()
     network.ln_final = _norm(network.ln_final, "ln_final", dtype, read)
     network.dropout = nn.Identity()
-    network.mode = mode
+    network.mode, network.dtype = mode, dtype
     _give_back()
     return network.eval()
 

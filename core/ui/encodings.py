@@ -39,12 +39,13 @@ class Encodings:
 
 def encodings(lm) -> Encodings:
     """The bundled encoding, the public ones that are here, and that of `lm` where it is another model."""
-    found, labels, missing = {BUNDLED: lm.tokenizer if lm.name == BUNDLED else shared_tokenizer()}, {BUNDLED: BUNDLED}, []
+    own = lm.tokenizer.name == BUNDLED
+    found, labels, missing = {BUNDLED: lm.tokenizer if own else shared_tokenizer()}, {BUNDLED: BUNDLED}, []
     for name, entry in PUBLIC.items():
         try:
             found[name], labels[name] = load_encoding(name), entry.label
         except MissingEncoding:
             missing.append(entry.label)
-    if lm.name != BUNDLED:
+    if not own:
         found[OTHER], labels[OTHER] = lm.tokenizer, lm.name
     return Encodings(found, labels, tuple(missing))

@@ -197,7 +197,7 @@ def _learn(walk: Walk) -> dict:
 
 def _grow(walk: Walk) -> dict:
     page, t = walk.page, walk.page.t
-    own = model_cards().get(page.lm.name, {}).get("title", page.lm.name)
+    own = model_cards().get(models.used(), {}).get("title", page.lm.name)
     known = {name: costs.parameters(costs.find_spec(name)) for name in COMPARED}
     data = sizes_data({own: costs.parameters(page.lm.config)} | known, own)
     units = tuple((10.0**k, t.plain(f"steps.grow.e{k}")) for k in (9, 6))

@@ -87,7 +87,7 @@ class Page:
         """The language model; raises DamagedCheckpoint where its files are broken."""
         from core import load_model
 
-        return load_model(models.used())
+        return load_model(models.used(), models.mode())
 
     def key(self, name: str) -> str:
         """Key of a widget or of something remembered, the same in the link."""
@@ -128,7 +128,7 @@ def run() -> None:
                 lecture.notes(t, stem, ["home", *stems])
                 return
             with friendly():
-                models.pick(t)
+                models.pick(t, stem)
             walk.begin()
             above = st.container()
             page.run()

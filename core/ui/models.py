@@ -1,8 +1,8 @@
-"""Which model the pages show: the picker at the side, the link, and downloads.
+"""Which model the pages show, and how its numbers are stored: the picker at the side, the link, and downloads.
 
-The choice is kept in the session and in the link (`?model=smollm2-135m`); the server's own model, `mini` or what
-GLASSBOX_MODEL names, leaves it out. A link can name the models of the list only, never a path or a repository:
-those are for whoever runs the server. Where GLASSBOX_DOWNLOADS is 0 nothing is downloaded.
+The choice is kept in the session and in the link (`?model=smollm2-135m&mode=int8`); the server's own model, `mini` or
+what GLASSBOX_MODEL names, and 32-bit numbers leave it out. A link can name the models of the list only, never a path
+or a repository: those are for whoever runs the server. Where GLASSBOX_DOWNLOADS is 0 nothing is downloaded.
 """
 
 import os
@@ -13,6 +13,9 @@ from core.ui.texts import Texts, escaped
 
 BUNDLED = "mini"  # what the presets' sentences describe
 _CHOICE, _USED = "_model_choice", "_model"  # what the viewer chose, and what the pages show: another while it is fetched
+_MODE_CHOICE, _MODE, _IS_EXACT = "_mode_choice", "_mode", "_exact"
+EXACT = "fp32"
+EXACT_PAGES = ("quantization",)  # it rounds the weights itself
 _POLL = 0.5  # seconds between two looks at a download
 
 
@@ -26,32 +29,51 @@ def used() -> str:
     return st.session_state.get(_USED) or default()
 
 
+def mode() -> str:
+    """How the weights of that model are stored on this page: one of `core.quantization.MODES`."""
+    return EXACT if st.session_state.get(_IS_EXACT) else st.session_state.get(_MODE, EXACT)
+
+
 def downloads_allowed() -> bool:
     """Whether viewers may have models downloaded to this machine."""
     return os.environ.get("GLASSBOX_DOWNLOADS", "1").strip().lower() not in ("0", "false", "no", "off")
 
 
-def pick(t: Texts) -> None:
-    """Draw the picker and have the model ready that the page will ask for; what is not possible is said in one sentence."""
+def pick(t: Texts, stem: str) -> None:
+    """Draw the picker and have the model ready that the page `stem` will ask for; what is not possible is said in one sentence."""
     from core.checkpoints import model_cards
+    from core.measure.fidelity import offered_modes
 
     cards = model_cards()
     cards = {default(): {"here": True}} | cards  # the server's own model may be a path
     offered = [name for name, card in cards.items() if card["here"] or downloads_allowed()]
     _read_link(t, cards, offered)
-    st.session_state.setdefault(_USED, default())
-    choice = st.session_state[_CHOICE]
-    if cards[choice]["here"]:
-        choice = st.session_state[_CHOICE] = _ready(t, choice, cards)
-        st.session_state[_USED] = choice
+    state = st.session_state
+    _read_mode(t, cards)
+    state.setdefault(_USED, default())
+    state.setdefault(_MODE, EXACT)
+    state[_IS_EXACT] = stem in EXACT_PAGES
+    here = cards[state[_CHOICE]]["here"]
+    if here:
+        state[_USED], state[_MODE] = ready = _ready(t, state[_CHOICE], state[_MODE_CHOICE], cards)
+        if not state[_IS_EXACT]:  # another page may well have room for it as it is stored
+            state[_CHOICE], state[_MODE_CHOICE] = ready
     else:
-        _download(t, choice, cards)
+        _download(t, state[_CHOICE], cards)
+    choice, stored = state[_CHOICE], state[_MODE_CHOICE]
+    modes = offered_modes(choice)
+    if state[_IS_EXACT] and state[_MODE] != EXACT:
+        st.caption(t("models.exact", name=_title(used(), cards)))
     with st.sidebar:
         st.selectbox(t("models.label"), offered, format_func=lambda name: _option(t, name, cards[name]), key=_CHOICE, help=t("models.help"))
-        st.caption(_card(t, choice, cards[choice]))
-        if cards[choice]["here"] and downloads().running:
+        if len(modes) > 1:
+            words = {mode: _stored(t, mode, cards[choice]) for mode in modes}
+            st.selectbox(t("models.mode.label"), modes, format_func=words.get, key=_MODE_CHOICE, help=t("models.mode.help"))
+        st.caption(_card(t, choice, stored, cards[choice]))
+        if here and downloads().running:
             _watch(t, downloads().running, cards)
-    _share(choice)
+    _share("model", None if choice == default() else choice)
+    _share("mode", None if stored == EXACT else stored)
 
 
 @st.cache_resource(show_spinner=False)
@@ -75,30 +97,45 @@ def _read_link(t: Texts, cards: dict, offered: list[str]) -> None:
         st.session_state[_CHOICE] = default()
 
 
-def _share(choice: str) -> None:
-    wanted = None if choice == default() else choice
-    if wanted is None and "model" in st.query_params:
-        del st.query_params["model"]
-    elif wanted is not None and st.query_params.get("model") != wanted:
-        st.query_params["model"] = wanted
+def _read_mode(t: Texts, cards: dict) -> None:
+    """Settle the mode, one of those that stay true to the chosen model: the session's, else the link's, else exact."""
+    from core.measure.fidelity import offered_modes
+
+    name = st.session_state[_CHOICE]
+    modes = offered_modes(name)
+    if _MODE_CHOICE not in st.session_state:
+        asked = st.query_params.get("mode") or EXACT
+        if asked not in modes:
+            _say(t, "models.mode.unknown", mode=asked[:40], name=_title(name, cards))
+        st.session_state[_MODE_CHOICE] = asked
+    if st.session_state[_MODE_CHOICE] not in modes:
+        st.session_state[_MODE_CHOICE] = EXACT
 
 
-def _ready(t: Texts, name: str, cards: dict) -> str:
-    """Load the model `name`; where that is not possible, say why and return the name of the server's own."""
+def _share(name: str, wanted: str | None) -> None:
+    if wanted is None and name in st.query_params:
+        del st.query_params[name]
+    elif wanted is not None and st.query_params.get(name) != wanted:
+        st.query_params[name] = wanted
+
+
+def _ready(t: Texts, name: str, stored: str, cards: dict) -> tuple[str, str]:
+    """Load the model `name` as the page needs it; where that is not possible, say why and return the server's own, exact."""
     from core.checkpoints import DamagedCheckpoint, DownloadFailed, NotEnoughMemory, UnsupportedCheckpoint, load_model
 
-    if name == default():
-        return name  # loaded when the page asks for it; its errors are the page's
+    needed = EXACT if st.session_state[_IS_EXACT] else stored
+    if (name, needed) == (default(), EXACT):
+        return name, stored  # loaded when the page asks for it; its errors are the page's
     numbers = {"name": _title(name, cards), "used": _title(default(), cards)}
     try:
         with st.spinner(t("models.loading", name=numbers["name"]), show_time=True):
-            load_model(name)
-        return name
+            load_model(name, needed)
+        return name, stored
     except NotEnoughMemory as error:
         _say(t, "models.memory", needed=error.needed / 1e6, free=error.free / 1e6, **numbers)
     except (DamagedCheckpoint, DownloadFailed, UnsupportedCheckpoint) as error:
         _say(t, "models.unusable", reason=str(error), **numbers)
-    return default()
+    return default(), EXACT
 
 
 def _download(t: Texts, name: str, cards: dict) -> None:
@@ -140,7 +177,7 @@ def _too_large(name: str) -> tuple[int, int] | None:
     from core.checkpoints import memory_needed
     from core.checkpoints.memory import free_bytes
 
-    needed, free = memory_needed(name), free_bytes()
+    needed, free = memory_needed(name, st.session_state[_MODE_CHOICE]), free_bytes()
     return (needed, free) if free is not None and needed > free else None
 
 
@@ -151,16 +188,26 @@ def _option(t: Texts, name: str, card: dict) -> str:
     return _title(name, {name: card})
 
 
-def _card(t: Texts, name: str, card: dict) -> str:
+def _stored(t: Texts, mode: str, card: dict) -> str:
+    """One line of the list of modes: how a number is stored, and what the model takes so."""
+    words = t.plain(f"models.mode.names.{mode}")
+    return t.plain("models.mode.option", stored=words, memory=card["memory"][mode] / 1e6) if card.get("parameters") else words
+
+
+def _card(t: Texts, name: str, mode: str, card: dict) -> str:
     """What a viewer should know of a model before they choose it."""
+    from core.measure.fidelity import recorded
+
     parts = []
     if card.get("parameters"):
         parts.append(t("models.parameters", n=card["parameters"] / 1e6))
-        parts.append(t("models.needs", memory=card["memory"] / 1e6))
+        parts.append(t("models.needs", memory=card["memory"][mode] / 1e6))
     if card.get("licence"):
         parts.append(t("models.licence", licence=card["licence"]))
     good_at = t.maybe(f"models.good_at.{name}")
-    return f"**{escaped(_title(name, {name: card}))}**  \n" + " · ".join(parts) + (f"  \n{good_at}" if good_at else "")
+    found = recorded().get(name, {}).get(mode)
+    more = [good_at, t("models.mode.recorded", share=found.top1, n=found.n_tokens) if found else ""]
+    return "  \n".join([f"**{escaped(_title(name, {name: card}))}**", " · ".join(parts), *filter(None, more)])
 
 
 def _title(name: str, cards: dict) -> str:

@@ -86,7 +86,7 @@ def slopes(claimed: dict[str, dict[int, float]]) -> dict[str, float]:
 @torch.inference_mode()
 def _full_logits(lm, ids) -> Tensor:
     """(T, V) of the ordinary model; kept is only what they follow from."""
-    return lm.network.unembed(_full.get((lm.name, tuple(ids)), lambda: read_full(lm, ids))).float()
+    return lm.unembed(_full.get((lm.name, tuple(ids)), lambda: read_full(lm, ids)))
 
 
 def _index(lm, kind: str) -> Index:

@@ -49,5 +49,5 @@ def forget_other_pages(name: str, stems) -> None:
 
 def open_page(stem: str) -> None:
     """Open another page; of the link only what holds on every page goes along."""
-    kept = {key: st.query_params[key] for key in ("lang", "model", "lecture", "lesson", "step") if key in st.query_params}
+    kept = {key: st.query_params[key] for key in ("lang", "model", "mode", "lecture", "lesson", "step") if key in st.query_params}
     st.switch_page(f"pages/{stem}.py", query_params=kept)

@@ -34,7 +34,7 @@ def bundled():
 
 def own_tokens(lm, ids) -> tuple[int, ...]:
     """A text in the tokens of the bundled model, whichever model the viewer chose."""
-    ids = tuple(ids) if lm.name == "mini" else tuple(bundled().tokenizer.encode(lm.tokenizer.decode(ids)))
+    ids = tuple(ids) if lm.tokenizer.name == "mini" else tuple(bundled().tokenizer.encode(lm.tokenizer.decode(ids)))
     return ids if len(ids) > 1 else tuple(bundled().tokenizer.encode("\n")) + ids
 
 

@@ -7,7 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from core.decoding import beam_search, generate
+from core.measure.forward import logit_lens
+from core.measure.sparse_drift import read_full
 from core.models import Decoder, DecoderConfig, LanguageModel, trace
+from core.models.indexer import INDEXES, find_directions, make_index
+from core.models.sparse_attention import rule_of, sparse_logits
 from core.quantization import MODES, kernels, mode_of, model_bytes, packed, prepare, quantize, quantize_model
 from core.quantization.kernels import GROUP, Int4Linear, Int8Linear, MixedLinear, OneDNNLinear, int4_codes, int8_codes, supported
 from tests.model.reference import as_transformers, random_ids
@@ -216,3 +220,18 @@ def test_probes_notice_a_wrong_operator(monkeypatch):
     assert not supported.__wrapped__("fp32") and not supported.__wrapped__("bf16")
     monkeypatch.setattr(OneDNNLinear, "__init__", lambda self, weight: (_ for _ in ()).throw(AttributeError("no such operator")))
     assert not supported.__wrapped__("fp32")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_read_off_between_the_layers_holds_in_every_mode(tiny, mode):
+    """The logit lens after the last layer gives the model's own logits, and masks that hide nothing change nothing."""
+    lm = prepare(tiny, mode)
+    ids = random_ids(lm, 20)[0]
+    own, last = lm.logits(ids), trace(lm, ids)["blocks.1.hook_resid_post"]
+    close = {"atol": 1e-5, "rtol": 1e-4} if mode == "fp32" else {"atol": 0.1, "rtol": 0.02}
+    torch.testing.assert_close(logit_lens(lm, last), own, **close)
+    torch.testing.assert_close(lm.unembed(read_full(lm, ids)), own, **close)
+    directions = find_directions(lm, ids, 4)
+    for kind in INDEXES:
+        rule = rule_of("top_k", 20, make_index(kind, directions))
+        torch.testing.assert_close(sparse_logits(lm, ids, rule), own, **close)

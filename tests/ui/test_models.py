@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.checkpoints import DownloadFailed, NotEnoughMemory, load_model
 from core.checkpoints.background import Downloads
 from core.checkpoints.cache import new_folder, stop_if, write_manifest
+from core.measure.fidelity import offered_modes
 from core.ui import models
 from tests.ui.conftest import ROOT, said
 
@@ -111,7 +112,7 @@ def test_a_model_that_is_not_here_is_offered_fetched_and_then_used(served, monke
     source = Source()
     downloads = served(source)
     loaded = []
-    monkeypatch.setattr("core.checkpoints.load_model", lambda name="mini": loaded.append(name) if name == AWAY else load_model(name))
+    monkeypatch.setattr("core.checkpoints.load_model", lambda name="mini", mode="fp32": loaded.append(name) if name == AWAY else load_model(name, mode))
     at = opened(model=AWAY)
     assert used(at) == "mini" and linked(at) == AWAY and not loaded
     assert any("not on this machine" in m.value for m in at.markdown)
@@ -193,7 +194,7 @@ def test_a_model_too_large_to_load_says_both_numbers_and_the_own_goes_on(served,
     def refused(name):
         raise NotEnoughMemory(name, 1_700_000_000, 600_000_000)
 
-    monkeypatch.setattr("core.checkpoints.load_model", lambda name="mini": refused(name) if name == AWAY else load_model(name))
+    monkeypatch.setattr("core.checkpoints.load_model", lambda name="mini", mode="fp32": refused(name) if name == AWAY else load_model(name, mode))
     at = opened(lang=lang, model=AWAY)
     assert not at.exception and all(number in said(at) for number in numbers)
     assert used(at) == "mini" and picker(at).value == "mini" and "model" not in at.query_params
@@ -205,3 +206,99 @@ def test_the_models_own_page_stays_with_the_servers_default(monkeypatch):
     assert used(at) == str(ROOT / "assets" / "models" / "mini") and picker(at).value == used(at)
     picker(at).set_value("mini").run()
     assert used(at) == "mini" and linked(at) == "mini"
+
+
+# --- how its numbers are stored ---
+
+
+def modes_of(at):
+    return next((box for box in at.sidebar.selectbox if box.key == "_mode_choice"), None)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """(name, mode) of every model that was asked for, loaded as usual."""
+    found = []
+
+    def load(name="mini", mode="fp32"):
+        found.append((name, mode))
+        return load_model(name, mode)
+
+    monkeypatch.setattr("core.checkpoints.load_model", load)
+    return found
+
+
+@pytest.mark.parametrize("lang, words", [("en", ("8-bit (int8) · 29 MB", "needs 29 MB", "98.3%")), ("de", ("8 Bit (int8) · 29 MB", "braucht 29 MB", "98,3"))])
+def test_a_mode_is_chosen_kept_in_the_link_and_dropped_again(lang, words, asked):
+    at = opened("next_token", lang=lang)
+    assert len(modes_of(at).options) == len(offered_modes("mini"))
+    assert words[0] in modes_of(at).options and "mode" not in at.query_params and set(asked) == {("mini", "fp32")}
+    asked.clear()
+    modes_of(at).set_value("int8").run()
+    assert not at.exception and not at.error and not at.warning and set(asked) == {("mini", "int8")}
+    assert at.query_params["mode"] in ("int8", ["int8"]) and "model" not in at.query_params
+    assert all(word in at.sidebar.caption[0].value.replace("\\", "") for word in words[1:])
+    shared = opened("next_token", lang=lang, mode="int8")
+    assert modes_of(shared).value == "int8" and not shared.warning and at.success[0].value == shared.success[0].value
+    modes_of(at).set_value("fp32").run()
+    assert "mode" not in at.query_params and load_model(used(at)).name == "mini"
+
+
+@pytest.mark.parametrize("mode", ["int3", "mixed", "<b>x</b>", "a" * 5000])
+def test_a_mode_that_is_not_offered_is_one_sentence(mode):
+    assert "mixed" not in offered_modes("mini")  # it was measured and failed
+    at = opened(mode=mode)
+    assert not at.exception and len(at.warning) == 1 and "is not offered" in said(at) and mode[:40] in said(at) and len(said(at)) < 200
+    assert modes_of(at).value == "fp32" and "mode" not in at.query_params and not at.run().warning
+
+
+def test_a_model_with_one_mode_only_shows_no_choice(monkeypatch):
+    at = opened(mode="int8")
+    assert modes_of(at).value == "int8"
+    at.sidebar.selectbox(key="_model_choice").set_value("gpt2").run()  # nobody measured it
+    assert not at.exception and not at.warning and modes_of(at) is None and "mode" not in at.query_params
+    monkeypatch.setenv("GLASSBOX_MODEL", str(ROOT / "assets" / "models" / "mini"))
+    assert modes_of(opened()) is None
+
+
+def test_the_way_it_is_stored_goes_along_to_a_model_that_is_fetched():
+    at = opened(model="smollm2-135m", mode="mixed")
+    assert not at.exception and not at.warning and modes_of(at).value == "mixed" and at.query_params["mode"] in ("mixed", ["mixed"])
+    assert used(at) == "mini" and models.EXACT == at.session_state["_mode"]  # what computes until it is here
+    assert "needs 430 MB" in at.sidebar.caption[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("lang, sentence", [("en", "needs the exact weights"), ("de", "braucht die genauen Gewichte")])
+def test_a_page_that_needs_the_exact_weights_takes_them_and_says_so(lang, sentence, asked):
+    at = opened("quantization", lang=lang, mode="int8")
+    assert not at.exception and not at.error and not at.warning and len(at.success) == 1 and set(asked) == {("mini", "fp32")}
+    assert len([c for c in at.main.caption if sentence in c.value]) == 1 and at.query_params["mode"] in ("int8", ["int8"])
+    at.switch_page(str(ROOT / "pages" / "next_token.py")).run()
+    assert not at.exception and ("mini", "int8") in asked and not any(sentence in c.value for c in at.main.caption)
+
+
+def test_an_exact_page_without_room_says_so_and_the_choice_is_kept(served, monkeypatch):
+    monkeypatch.setattr("core.measure.fidelity.offered_modes", lambda name: ("fp32", "int8"))
+    source = Source(0)
+    source.go_on.release()
+    assert finished(served(source).start(AWAY)) == "done"
+
+    def scarce(name="mini", mode="fp32"):
+        if (name, mode) == (AWAY, "fp32"):
+            raise NotEnoughMemory(name, 1_700_000_000, 600_000_000)
+        return load_model("mini", mode)
+
+    monkeypatch.setattr("core.checkpoints.load_model", scarce)
+    at = opened("quantization", model=AWAY, mode="int8")
+    assert not at.exception and not at.error and len(at.warning) == 1 and "1,700" in said(at) and used(at) == "mini"
+    assert picker(at).value == AWAY and linked(at) == AWAY and not any("exact weights" in c.value for c in at.main.caption)
+    at.switch_page(str(ROOT / "pages" / "next_token.py")).run()
+    assert not at.exception and not at.warning and used(at) == AWAY and at.session_state["_mode"] == "int8"
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "pages").glob("*.py") if "page.lm" in p.read_text("utf-8")))
+def test_every_page_works_with_every_mode_that_is_offered(name):
+    for mode in offered_modes("mini")[1:]:
+        at = opened(name, mode=mode)
+        assert not at.exception and not at.error and not at.warning, (mode, said(at))
+        assert at.session_state["_mode"] == mode and any("32-bit numbers of" in c.value for c in at.main.caption) == (name in models.EXACT_PAGES)

@@ -217,31 +217,70 @@ def test_a_model_that_does_not_fit_is_refused_with_both_numbers(monkeypatch):
         memory.require_memory("big", 1_000_000_000)
 
 
-def test_the_least_recently_used_model_is_let_go():
-    held = shelf.Shelf(most=2)
-    loads = []
+class Model:
+    def __init__(self, name):
+        self.name = name
 
-    def get(name):
-        return held.get(name, lambda: loads.append(name) or f"model {name}")
 
-    assert [get(name) for name in "abacab"] == [f"model {name}" for name in "abacab"]
+@pytest.fixture
+def shelved():
+    """shelved(most=2): a shelf that loads a model by its name, its list of what was loaded, and a clock to move."""
+
+    def made(**settings):
+        loads, clock = [], [0.0]
+        held = shelf.Shelf(clock=lambda: clock[0], **settings)
+        return (lambda name: held.get(name, lambda: loads.append(name) or Model(name))), held, loads, clock
+
+    return made
+
+
+def test_the_least_recently_used_model_is_let_go(shelved):
+    get, held, loads, _ = shelved(most=2)
+    assert [get(name).name for name in "abacab"] == list("abacab")
     assert loads == ["a", "b", "c", "b"] and list(held.held) == ["a", "b"]
+
+
+def test_a_model_that_was_let_go_and_is_still_used_is_taken_back(shelved):
+    get, held, loads, _ = shelved(most=1)
+    mine = get("a")
+    get("b")
+    assert list(held.held) == ["b"] and get("a") is mine and loads == ["a", "b"] and list(held.held) == ["a"]
+    del mine
+    get("b")
+    get("a")
+    assert loads == ["a", "b", "b", "a"]  # nobody used them
+
+
+def test_of_two_modes_of_one_model_the_idle_one_is_let_go(shelved):
+    get, held, loads, clock = shelved(most=9)
+    for name in ("a", "b", "a@int8"):
+        get(name)
+    assert list(held.held) == ["a", "b", "a@int8"]  # two viewers may be at work
+    clock[0] = shelf.IDLE + 1
+    get("b")
+    assert list(held.held) == ["a", "a@int8", "b"]  # of another model
+    get("a@int8")
+    assert list(held.held) == ["b", "a@int8"] and loads == ["a", "b", "a@int8"]
+    get("a")
+    clock[0] += shelf.IDLE - 1
+    get("a@int8")
+    assert set(held.held) == {"a", "b", "a@int8"}
 
 
 def test_models_make_room_for_one_that_would_not_fit(monkeypatch):
     held, free = shelf.Shelf(most=9), iter([100, 400, 900])
     monkeypatch.setattr(shelf, "free_bytes", lambda: next(free))
     for name in "abc":
-        held.get(name, lambda: name)
+        held.get(name, lambda: Model(name))
     tries = []
 
     def load():
         tries.append(1)
         if len(tries) == 1:
             raise NotEnoughMemory("d", 800, 100)
-        return "d"
+        return Model("d")
 
-    assert held.get("d", load) == "d" and list(held.held) == ["c", "d"]
+    assert held.get("d", load).name == "d" and list(held.held) == ["c", "d"]
 
 
 def test_many_visitors_load_a_model_once():
@@ -249,7 +288,7 @@ def test_many_visitors_load_a_model_once():
 
     def visit():
         start.wait()
-        held.get("a", lambda: loads.append(1) or "model")
+        held.get("a", lambda: loads.append(1) or Model("a"))
 
     visitors = [threading.Thread(target=visit) for _ in range(8)]
     for visitor in visitors:
