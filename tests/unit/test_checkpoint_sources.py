@@ -20,6 +20,7 @@ from core.checkpoints import (
     from_wheel,
     load_model,
     memory,
+    memory_needed,
     model_cards,
     model_names,
     shelf,
@@ -27,6 +28,7 @@ from core.checkpoints import (
 from core.checkpoints import __main__ as command
 from core.checkpoints.cache import cached_folder, damaged_files, is_cached, is_plain
 from core.checkpoints.from_wheel import fetch_from_wheel
+from core.quantization import MODES
 
 WEIGHTS = bytes(range(256)) * 4_000
 CONFIG = b'{"model_type": "llama"}'
@@ -175,7 +177,9 @@ def test_cards_say_what_a_picker_needs():
     cards = model_cards()
     assert set(model_names()) == {name for name, card in cards.items() if card["here"]}
     for name in ("mini", "smollm2-135m", "gpt2"):
-        assert cards[name]["memory"] > 0 and cards[name]["licence"] and cards[name]["title"]
+        taken = cards[name]["memory"]
+        assert set(taken) == set(MODES) and 0 < taken["int8"] < taken["bf16"] < taken["mixed"] < taken["fp32"] == memory_needed(name)
+        assert cards[name]["licence"] and cards[name]["title"]
     assert cards["smollm2-135m"]["bytes"] > 1e8 and not cards["smollm2-135m"]["here"]
 
 
