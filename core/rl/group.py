@@ -7,6 +7,7 @@ import torch
 
 from core.models.decoder import Decoder
 from core.rl import losses
+from core.rl.adamw import AdamW
 from core.rl.answers import Reading, read
 from core.rl.learning import Recipe, Rollout, update
 from core.rl.policy import Answers, token_logprobs
@@ -30,7 +31,7 @@ def one_update(network: Decoder, rollout: Rollout, size: int, learning_rate: flo
     answers = Answers(*(part[:size] for part in (rollout.answers.ids, rollout.answers.logprobs, rollout.answers.mask)))
     group = Rollout(rollout.problems[:size], rollout.prompts[:size], answers, rollout.texts[:size], rollout.rewards[:size])
     pupil = copy.deepcopy(network).requires_grad_(True)
-    optimizer = torch.optim.AdamW(pupil.parameters(), lr=learning_rate, weight_decay=0.0)
+    optimizer = AdamW(pupil.parameters(), lr=learning_rate)
     update(pupil, network, None, optimizer, group, Recipe(group=size, steps=1), torch.Generator().manual_seed(0))
     with torch.no_grad():
         after = token_logprobs(pupil, group.prompts, answers.ids) * answers.mask

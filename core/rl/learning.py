@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core.models.decoder import Decoder
 from core.rl import losses
+from core.rl.adamw import AdamW
 from core.rl.answers import read
 from core.rl.judge import judge_from
 from core.rl.policy import Answers, sample, token_logprobs
@@ -79,7 +80,7 @@ def learn(network: Decoder, recipe: Recipe, reward: Reward, seed: int) -> Iterat
     network.requires_grad_(True)
     value = judge_from(network) if recipe.method == "ppo" else None
     trained = [*network.parameters(), *(value.parameters() if value else ())]
-    optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
+    optimizer = AdamW(trained, lr=recipe.learning_rate)
     for _ in range(recipe.updates):
         asked = [draw_training(rng) for _ in range(recipe.questions)]
         rollout = roll_out(network, [p for p, _ in asked], [q for _, q in asked], recipe.group, reward, generator)
@@ -93,7 +94,7 @@ def draw_training(rng: random.Random) -> tuple[Problem, str]:
 
 
 def update(
-    network: Decoder, reference: Decoder, value: nn.Module | None, optimizer: torch.optim.Optimizer, rollout: Rollout, recipe: Recipe,
+    network: Decoder, reference: Decoder, value: nn.Module | None, optimizer: AdamW, rollout: Rollout, recipe: Recipe,
     generator: torch.Generator,
 ) -> Update:  # fmt: skip
     """One update of the policy (and with PPO of the value model) from one rollout."""
@@ -121,7 +122,7 @@ def update(
             values = _values(value, prompts[part], ids[part])
             loss = loss + recipe.value_weight * losses.value_loss(values, expected[part], returns[part], each)
         cut.append(float(losses.clipped_share(now.detach(), old[part], pulled, each, recipe.clip)))
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
