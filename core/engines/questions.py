@@ -15,8 +15,9 @@ from core.engines.scoring import named_pieces, score
 from core.measure import Perplexity
 
 ENDS = ("", "\ufffd")  # a token that cannot be put behind a text: the end, or a part of a character
-# Greedy, unfiltered and without a penalty for what was said before, unless asked otherwise: servers differ in what they do by default.
-PLAIN = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+# Greedy, unfiltered and without a penalty for what was said before, unless asked otherwise: servers differ in what they do by default
+# (llama-cpp-python penalises, vLLM follows the model's own settings) and leave alone what they do not know.
+PLAIN = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "repetition_penalty": 1.0}
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ def test_what_the_recorded_servers_said_is_shown(asked, open_page, recording):
         assert not at.error and not at.exception and "22 requests were needed" in text(at)
 
 
+@pytest.mark.parametrize("name, setting", [("next_token", "engine_temperature"), ("beam_search", "engine_width"), ("perplexity", "engine")])
+@pytest.mark.parametrize("value", ["nan", "-1e999", "<b>[x](y)</b>", ""])
+def test_settings_in_the_link_may_be_nonsense(asked, name, setting, value):
+    with replay("engine_llama_server") as url:
+        at = asked(name, url, **{setting: value})
+    assert not at.exception and not at.error and at.warning
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("lang, words", [("en", "refused the question"), ("de", "hat die Frage abgelehnt")])
 def test_what_goes_wrong_is_one_sentence_and_the_page_is_whole(asked, name, lang, words):
