@@ -109,7 +109,7 @@ def run() -> None:
     lost = _unknown_address()
     if lost:
         pages[""].append(st.Page(HOME, title=t("pages.home.title"), url_path=lost, visibility="hidden"))
-    page = st.navigation(pages, expanded=True)
+    page = st.navigation(pages, position="top")  # a list at the side is drawn anew with every answer: 1,000 parts
     stems = [stem for entries in sections().values() for stem, _ in entries]
     stem = page.url_path if page.url_path in stems else "home"
     mode = lecture.mode()
@@ -206,7 +206,7 @@ def _pages(t: Texts) -> dict:
     home = st.Page(HOME, title=t("pages.home.title"), icon=":material/home:", default=True)
     pages = {"": [home]}
     for section, entries in sections().items():
-        pages[t(f"sections.{section}")] = [
+        pages[t(f"navigation.{section}")] = [
             st.Page(
                 ROOT / "pages" / f"{stem}.py",
                 title=t(f"pages.{stem}.title"),
