@@ -12,7 +12,7 @@ from core.quantization import FORMATS, matrix, quantize
 from core.quantization.formats import encode_float
 from core.quantization.histogram import level_histogram
 from core.quantization.sizes import stored_size
-from core.ui import controls, live, panels
+from core.ui import controls, panels
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.lab import lab
@@ -20,6 +20,7 @@ from core.ui.quantized import (
     Stored,
     error_by_layer,
     format_names,
+    next_logits,
     price_chart,
     scores,
     size_chart,
@@ -48,7 +49,7 @@ heldout = lm.tokenizer.encode(t.plain("heldout.text").strip())
 @fragment
 def guess(_prompt):
     def answer():
-        before, after = scores(lm, heldout), scores(small_model(lm, Stored("int4", "group", 32)).lm, heldout)
+        before, after = scores(lm, heldout), scores(small_model(lm, Stored("int4", "group", 32)), heldout)
         worse = after.perplexity / before.perplexity - 1
         right = "hardly" if worse < 0.15 else "worse" if worse < 1 else "ruined"
         return right, {"before": before.perplexity, "after": after.perplexity, "same": agreement(before, after)}
@@ -105,7 +106,7 @@ def comb(stored):
 
 def says(prompt, small):
     with panels.panel(page, "says", "live"):
-        logits = live.read(lm, prompt).logits, live.read(small.lm, prompt).logits
+        logits = next_logits(lm, prompt), next_logits(small, prompt)
         before, after = (distribution(scored) for scored in logits)
         best, first = (before + after).topk(SHOWN).indices, before.argmax()
         data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
@@ -119,7 +120,7 @@ def price_of(stored, small, prompt):
     with panels.panel(page, "price", "live"):
         own = controls.segmented(page, "measured", ["shipped", "own"], "shipped") == "own"
         ids = prompt if own else heldout
-        before, after = scores(lm, ids), scores(small.lm, ids)
+        before, after = scores(lm, ids), scores(small, ids)
         values = {"ppl_before": before.perplexity, "ppl_after": after.perplexity, "agreement": agreement(before, after), "tokens": len(ids)}
         panels.metrics(page, values, {"ppl_before": ",.2f", "ppl_after": ",.2f", "agreement": ".1%"})
         if not own:

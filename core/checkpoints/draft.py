@@ -1,19 +1,19 @@
 """The bundled draft model of speculative decoding: it has the tokenizer of `mini` and is no model of its own in the picker."""
 
 import tomllib
-from functools import lru_cache
 from pathlib import Path
 
 from core.checkpoints.compared import shared_tokenizer
 from core.checkpoints.folder import load_config, load_weights
 from core.checkpoints.registry import MODELS
+from core.checkpoints.shared import shared
 from core.models.language_model import LanguageModel
 from core.quantization.packed import pack
 
 FOLDER = MODELS / "draft"
 
 
-@lru_cache(maxsize=1)
+@shared
 def load_draft(folder: Path = FOLDER) -> LanguageModel:
     """The draft in `folder`, loaded once per process. Raises DamagedCheckpoint."""
     network = load_weights(folder / "model.safetensors", load_config(folder / "config.json"))

@@ -13,20 +13,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import tomllib
 import zipfile
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import tiktoken
 
 from core.checkpoints import cache
+from core.checkpoints.shared import shared
 from core.tokenizers import Tokenizer, parse_ranks
 
 COMMAND = "python -m core.checkpoints.encodings"
-_loading = threading.Lock()  # the first visitors come together; a file is read once
 
 
 class MissingEncoding(ValueError):
@@ -61,12 +59,11 @@ PUBLIC = _table()
 
 
 def load_encoding(name: str) -> Tokenizer:
-    """The public encoding `name`, loaded once per process; raises MissingEncoding where its ranks are not on this machine."""
-    with _loading:
-        return _load(name)
+    """The public encoding `name`, loaded once for all; raises MissingEncoding where its ranks are not on this machine."""
+    return _load(name)
 
 
-@lru_cache(maxsize=len(PUBLIC))
+@shared
 def _load(name: str) -> Tokenizer:
     entry, ranks = PUBLIC[name], find_ranks(PUBLIC[name])
     if ranks is None:

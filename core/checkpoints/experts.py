@@ -1,11 +1,11 @@
 """The shipped mixtures of experts and the dense network beside them: they have the tokenizer of `mini` and are not in the picker."""
 
-from functools import lru_cache
 from pathlib import Path
 
 from core.checkpoints.compared import decoder_config, filled, shared_tokenizer
 from core.checkpoints.folder import opened
 from core.checkpoints.registry import MODELS
+from core.checkpoints.shared import shared
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.models.moe import MoEConfig, with_experts
@@ -13,7 +13,7 @@ from core.models.moe import MoEConfig, with_experts
 FOLDER = MODELS / "moe"
 
 
-@lru_cache(maxsize=3)  # 19 MB each
+@shared
 def load_experts(kind: str, folder: Path = FOLDER) -> LanguageModel:
     """One network of the recipe `moe`: "dense", "none", "loss" or "bias". Raises DamagedCheckpoint."""
     with opened(folder, kind) as (stored, weights):

@@ -1,6 +1,5 @@
 """The shipped GRU and Transformer of one size: they have the tokenizer of `mini` and are not in the picker."""
 
-from functools import lru_cache
 from pathlib import Path
 
 from torch import nn
@@ -8,6 +7,7 @@ from torch import nn
 from core.checkpoints.compared import decoder_config, filled
 from core.checkpoints.folder import opened
 from core.checkpoints.registry import MODELS
+from core.checkpoints.shared import shared
 from core.models.decoder import Decoder
 from core.models.recurrent import RecurrentConfig, RecurrentLM
 
@@ -15,7 +15,7 @@ FOLDER = MODELS / "rnn_vs_transformer"
 KINDS = ("transformer", "gru")
 
 
-@lru_cache(maxsize=2)  # 20 MB each
+@shared
 def load_rival(kind: str, folder: Path = FOLDER) -> nn.Module:
     """One of KINDS, loaded once per process. Raises DamagedCheckpoint."""
     with opened(folder, kind) as (stored, weights):

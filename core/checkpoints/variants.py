@@ -10,6 +10,7 @@ from pathlib import Path
 from core.checkpoints.compared import decoder_config, filled, shared_tokenizer
 from core.checkpoints.folder import opened
 from core.checkpoints.registry import MODELS
+from core.checkpoints.shared import shared
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
@@ -32,7 +33,7 @@ def variant_config(kind: str) -> DecoderConfig:
     return decoder_config(json.loads((FOLDER / f"{kind}.json").read_text("utf-8"))["network"])
 
 
-@lru_cache(maxsize=2)  # 19 MB each; reading one anew takes a twentieth of a second
+@shared  # reading one anew takes a twentieth of a second
 def load_variant(kind: str) -> LanguageModel:
     """A shipped network of KINDS, to share; ValueError for another kind. Raises DamagedCheckpoint."""
     if kind not in KINDS:

@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.checkpoints.folder import opened
+from core.checkpoints.shared import shared
 from core.multimodal.captions import words_of
 from core.multimodal.encoders import Pair, PairConfig
 
@@ -46,7 +46,7 @@ class ShapesPair:
         return self.network.embed_pictures(torch.from_numpy(np.stack(list(pictures))))
 
 
-@lru_cache(maxsize=1)
+@shared
 def load_pair(folder: Path = FOLDER) -> ShapesPair:
     """The pair in `folder`, loaded once per process. Raises DamagedCheckpoint."""
     with opened(folder) as (stored, weights):

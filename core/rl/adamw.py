@@ -13,9 +13,11 @@ class AdamW:
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+        self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
     ):  # fmt: skip
-        self.parameters, self.lr, self.weight_decay, self.betas, self.eps, self.steps = list(parameters), lr, weight_decay, betas, eps, 0
+        self.parameters, self.lr, self.weight_decay, self.betas, self.eps = list(parameters), lr, weight_decay, betas, eps
+        self.steps = 0
         self.means = {p: (torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters}  # of the gradients and of their squares
 
     def zero_grad(self) -> None:

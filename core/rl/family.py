@@ -1,10 +1,10 @@
 """The trained tiny models: one shape, several upbringings."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from core.checkpoints.folder import opened
+from core.checkpoints.shared import shared
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.rl.judge import Judge
@@ -21,7 +21,7 @@ class Family:
     judge: Judge
 
 
-@lru_cache(maxsize=1)
+@shared
 def load_family(folder: Path = FOLDER) -> Family:
     """All stages from `folder`, loaded once per process. Raises DamagedCheckpoint."""
     with opened(folder) as (stored, weights):

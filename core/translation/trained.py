@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.checkpoints.folder import load_json, opened
 from core.checkpoints.registry import MODELS
+from core.checkpoints.shared import shared
 from core.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from core.translation.words import Words
 
@@ -12,7 +13,7 @@ FOLDER = MODELS / "encoder_decoder"
 KINDS = ("encoder", "decoder", "translator")
 
 
-@lru_cache(maxsize=len(KINDS))  # 5 MB each
+@shared
 def load_kind(kind: str, folder: Path = FOLDER) -> Seq2Seq:
     """One of KINDS, loaded once per process. Raises DamagedCheckpoint."""
     with opened(folder, kind) as (stored, weights):

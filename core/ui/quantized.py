@@ -1,12 +1,14 @@
-"""Quantized models for the pages: made once for all viewers, two kept at a time."""
+"""Quantized models for the pages: made once for all viewers, as many kept as one memory takes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import streamlit as st
+from torch import Tensor
 
 from core.charts import quantization as charts
 from core.checkpoints.memory import require_memory
+from core.checkpoints.shared import loaded
 from core.decoding import generate
 from core.measure.weight_drift import Scores, changed_tokens, score, shared_start
 from core.models.language_model import LanguageModel
@@ -17,6 +19,7 @@ from core.ui.charts import draw
 from core.ui.kept import Kept
 from core.ui.token_strip import Token, token_strip
 
+_reports, _scores, _logits = Kept(64), Kept(128), Kept(64)
 _texts, _perplexities = Kept(256, long=True), Kept(256, long=True)
 
 
@@ -54,10 +57,20 @@ def stored_controls(page) -> Stored:
 
 @dataclass(frozen=True)
 class Small:
-    """A quantized model, unpacked again for speed, and what packing it had shown."""
+    """What packing a model's weights showed, and the model, which is made again where something new is asked of it."""
 
-    lm: LanguageModel  # computes with the rounded numbers
+    original: LanguageModel
+    stored: Stored
     report: list[MatrixReport]
+
+    @property
+    def name(self) -> str:
+        return "-".join(map(str, (self.original.name, *self.stored.arguments)))
+
+    @property
+    def lm(self) -> LanguageModel:
+        """Computes with the rounded numbers, unpacked for speed; as large as the original."""
+        return _made(self.original, self.stored)[0]
 
     @property
     def bits_per_weight(self) -> float:
@@ -66,40 +79,48 @@ class Small:
 
 
 def small_model(lm: LanguageModel, stored: Stored) -> Small:
-    """`lm` with its weights stored so; about a second when nobody asked for it lately."""
-    return _small_model(lm, lm.name, stored)
+    """`lm` with its weights stored so; about a second when nobody asked for it before."""
+    return Small(lm, stored, _reports.get((lm.name, stored), lambda: _made(lm, stored)[1]))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Stored: repr})
-def _small_model(_lm: LanguageModel, name: str, stored: Stored) -> Small:
-    require_memory(f"{name} ({stored.format})", model_bytes(_lm) + stored_size(matrix_shapes(_lm.config), *stored.arguments).total)
-    packed = quantize_model(_lm, *stored.arguments)
-    return Small(unpacked_model(packed), report(_lm, packed))
+def _made(lm: LanguageModel, stored: Stored) -> tuple[LanguageModel, list[MatrixReport]]:
+    return loaded.get((_made, lm.name, stored), lambda: _make(lm, stored))
 
 
-def scores(lm: LanguageModel, ids) -> Scores:
+def _make(lm: LanguageModel, stored: Stored) -> tuple[LanguageModel, list[MatrixReport]]:
+    require_memory(f"{lm.name} ({stored.format})", model_bytes(lm) + stored_size(matrix_shapes(lm.config), *stored.arguments).total)
+    packed = quantize_model(lm, *stored.arguments)
+    return unpacked_model(packed), report(lm, packed)
+
+
+def scores(model: LanguageModel | Small, ids) -> Scores:
     """What a model makes of a text; kept for the next viewer who asks."""
-    return _scores(lm, lm.name, _key(ids), ids)
+    return _scores.get((model.name, _key(ids)), lambda: score(_loaded(model), ids))
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _scores(_lm: LanguageModel, name: str, key: str, _ids) -> Scores:
-    return score(_lm, _ids)
+def next_logits(model: LanguageModel | Small, ids) -> Tensor:
+    """Scores (V,) of the token after a text."""
+    return _logits.get((model.name, _key(ids)), lambda: live.read(_loaded(model), ids).logits)
 
 
-def written(lm: LanguageModel, ids, n: int) -> list[int]:
+def written(model: LanguageModel | Small, ids, n: int) -> list[int]:
     """The likeliest continuation, token by token: whatever differs, differs because of the weights."""
 
     def compute():
+        lm = _loaded(model)
         cache = live.beginning(live.read(lm, ids), len(ids) - 1, room=n + 1)
         return [step.token for step in generate(lm, ids, n, temperature=0, cache=cache)]
 
-    return _texts.get((lm.name, _key(ids), n), compute)
+    return _texts.get((model.name, _key(ids), n), compute)
+
+
+def _loaded(model: LanguageModel | Small) -> LanguageModel:
+    return model.lm if isinstance(model, Small) else model
 
 
 def perplexity_of(lm: LanguageModel, stored: Stored, ids) -> float:
     """Perplexity on `ids` of `lm` with its weights stored so."""
-    return _perplexities.get((lm.name, stored, _key(ids)), lambda: scores(small_model(lm, stored).lm, ids).perplexity)
+    return _perplexities.get((lm.name, stored, _key(ids)), lambda: scores(small_model(lm, stored), ids).perplexity)
 
 
 def size_chart(page, name: str, stored: Stored, config, unit: str, ceilings: tuple[float, ...] = ()) -> None:
@@ -167,7 +188,7 @@ def _key(ids) -> str:
 
 def written_beside(page, prompt, small: Small, n: int) -> str:
     """Both models' continuations of `n` tokens side by side; returns how many tokens they share from the start, in words."""
-    texts = written(page.lm, prompt, n), written(small.lm, prompt, n)
+    texts = written(page.lm, prompt, n), written(small, prompt, n)
     for word, column, strip in zip(("before", "after"), st.columns(2, gap="large"), compared_strips(page, *texts)):
         with column:
             st.markdown(f"**{page.t(f'says.{word}')}**")

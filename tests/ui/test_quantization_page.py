@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
 from core.checkpoints.llama import to_llama_config, weight_names
+from core.checkpoints.shared import loaded
 from core.models import Decoder, DecoderConfig
 from core.quantization import FORMATS
 from core.quantization.sizes import count, matrix_shapes, stored_size
@@ -159,7 +160,8 @@ def test_every_chart_has_an_alternative_text(page):
 
 
 def test_a_format_seen_before_is_not_computed_again(page, monkeypatch):
-    quantized._small_model.clear(), quantized._scores.clear()
+    for kept in (loaded, quantized._reports, quantized._scores):
+        kept.drop(lambda key: True)
     at, computed = page(lang="en", quantization_format="int8"), []
     for name in ("quantize_model", "score"):
         work = getattr(quantized, name)
