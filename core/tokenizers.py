@@ -69,14 +69,17 @@ class Tokenizer:
 
         A token that holds only part of a character is written ⟨E2 82⟩, never as U+FFFD.
         """
-        return self._labels[int(token_id)]
+        token_id = int(token_id)
+        if token_id not in self._labels:
+            self._labels[token_id] = readable(self.token_bytes(token_id))
+        return self._labels[token_id]
 
     def labels(self, ids) -> list[str]:
         return [self.label(i) for i in ids]
 
     @cached_property
-    def _labels(self) -> list[str]:
-        return [readable(self.token_bytes(i)) for i in range(self.n_vocab)]
+    def _labels(self) -> dict[int, str]:
+        return {}  # of the tokens that somebody saw
 
     def pieces(self, text: str) -> list[bytes]:
         """`text` as it is cut before byte pairs are merged; no token reaches over such a cut."""

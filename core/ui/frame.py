@@ -1,6 +1,5 @@
 """The house around every page: navigation, language, warm-up, and one friendly sentence where something fails."""
 
-import ctypes
 import gc
 import logging
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import glossary, lecture, lessons, models, share, url, walk
+from core.ui import freed, glossary, lecture, lessons, models, share, url, walk
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -286,19 +285,8 @@ def _sentence(t: Texts, error: Exception) -> str:
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> None:
     """Once per server: load what is heavy in the background while the first viewer reads the question."""
-    _return_freed_memory()
+    freed.return_freed_memory()
     threading.Thread(target=_load_heavy_parts, daemon=True).start()
-
-
-def _return_freed_memory() -> None:
-    """Have glibc give large freed pieces back to the system, where it would keep 50 MB of them for threads that are gone."""
-    try:
-        tell = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):  # not glibc
-        return
-    arenas, mapped, trimmed = -8, -3, -1  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
-    for parameter, value in ((arenas, 2), (mapped, 4 << 20), (trimmed, 16 << 20)):
-        tell(parameter, value)
 
 
 def _load_heavy_parts() -> None:
