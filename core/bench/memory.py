@@ -4,6 +4,12 @@
 
 Resident size of the server's process. In a round `sessions` viewers, ten at a time, open a page, move something on it
 and leave. What counts is that the last rounds stay flat. Results: assets/runs/memory.json.
+
+    python -m core.bench memory --model smollm2-135m --mode int8 --sessions 30
+
+The whole app beside a larger model: the first six labs, each opened by its share of the viewers, who all stay until the
+last has come. Those that need exact weights are opened with the server's own model, as where memory is short. Results:
+assets/runs/memory_model.json.
 """
 
 import argparse
@@ -15,8 +21,12 @@ from pathlib import Path
 
 from core.bench._served import ROOT, head, pages_to_move, serving
 from core.bench._viewer import Viewer, resident
+from core.ui.models import EXACT_PAGES
 
 OUT = ROOT / "assets" / "runs" / "memory.json"
+WITH_MODEL = OUT.with_name("memory_model.json")
+LABS = ("next_token", "beam_search", "attention", "context_window", "kv_cache", "quantization")
+MOVES = 3  # of each viewer who stays
 AT_ONCE = 10
 LAST = 5  # rounds that must be flat
 REST = 2.0  # seconds after a round, in which left sessions are forgotten
@@ -25,6 +35,8 @@ REST = 2.0  # seconds after a round, in which left sessions are forgotten
 def main(arguments: list[str]) -> None:
     """Measure, print a line a step and one JSON line, write the file."""
     options = _options(arguments)
+    if options.model:
+        return _beside_model(options, arguments)
     with serving(ROOT / "app.py") as (address, server):
         time.sleep(REST)
         mb = lambda: round(resident(server.pid) / 1e6)  # noqa: E731
@@ -51,6 +63,41 @@ def main(arguments: list[str]) -> None:
     print(json.dumps({"start_mb": start, "most_mb": max([start, *pages.values(), *rounds]), "spread": result["spread_of_last_rounds"]}))
 
 
+def _beside_model(options, arguments: list[str]) -> None:
+    link = f"model={options.model}&mode={options.mode}"
+    with serving(ROOT / "app.py") as (address, server):
+        time.sleep(REST)
+        held, answers = [resident(server.pid)], []
+        asyncio.run(_together(address, options.sessions, link, lambda answer: (answers.append(answer), held.append(resident(server.pid)))))
+        time.sleep(REST)
+        after = resident(server.pid)
+    result = head("memory", arguments, "MB that the server's process holds") | {
+        "model": options.model, "mode": options.mode, "sessions": options.sessions, "pages": LABS,
+        "without_model": [page for page in LABS if page in EXACT_PAGES], "start_mb": round(held[0] / 1e6),
+        "all_there_mb": round(held[-1] / 1e6), "most_mb": round(max(held) / 1e6), "after_mb": round(after / 1e6),
+        "answers": len(answers), "errors": sum(len(answer.errors) for answer in answers),
+    }  # fmt: skip
+    (WITH_MODEL if options.out == OUT else options.out).write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(json.dumps({key: result[key] for key in ("start_mb", "all_there_mb", "most_mb", "after_mb", "answers", "errors")}))
+
+
+async def _together(address: str, sessions: int, link: str, seen) -> None:
+    """All viewers open their page and move something on it, ten at a time; nobody leaves before the last is done."""
+    gate, done = asyncio.Semaphore(AT_ONCE), asyncio.Barrier(sessions)
+
+    async def one(n: int):
+        page, rng = LABS[n % len(LABS)], random.Random(n)
+        async with gate:
+            viewer = await Viewer(address).__aenter__()
+            seen(await viewer.open(page, "" if page in EXACT_PAGES else link))
+            for _ in range(MOVES):
+                seen(await viewer.move(rng))
+        await done.wait()
+        await viewer.__aexit__()
+
+    await asyncio.gather(*(one(n) for n in range(sessions)))
+
+
 async def _round(address: str, options, rng: random.Random) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -74,6 +121,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--pages", type=lambda text: text.split(","), default=known, help="only these: " + ",".join(known))
+    parser.add_argument("--model", help="all viewers at once beside this downloaded model, nothing else")
+    parser.add_argument("--mode", default="int8", help="how its numbers are stored")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
     if not 1 <= options.rounds <= 50 or not 1 <= options.sessions <= 200:
