@@ -7,21 +7,22 @@ and leave. What counts is that the last rounds stay flat. Results: assets/runs/m
 
     python -m core.bench memory --model smollm2-135m --mode int8 --sessions 30
 
-The whole app beside a larger model: the first six labs, each opened by its share of the viewers, who all stay until the
-last has come. Those that need exact weights are opened with the server's own model, as where memory is short. Results:
-assets/runs/memory_model.json.
+The whole app with another model as the server's own: the first six labs, each opened by its share of the viewers, who
+all stay until the last has come. Those that need exact weights are opened with the bundled model, as where memory is
+short. Results: assets/runs/memory_model.json.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import random
 import time
 from pathlib import Path
 
 from core.bench._served import ROOT, head, pages_to_move, serving
 from core.bench._viewer import Viewer, resident
-from core.ui.models import EXACT_PAGES
+from core.ui.models import BUNDLED, EXACT_PAGES
 
 OUT = ROOT / "assets" / "runs" / "memory.json"
 WITH_MODEL = OUT.with_name("memory_model.json")
@@ -64,11 +65,11 @@ def main(arguments: list[str]) -> None:
 
 
 def _beside_model(options, arguments: list[str]) -> None:
-    link = f"model={options.model}&mode={options.mode}"
+    os.environ |= {"GLASSBOX_MODEL": options.model, "GLASSBOX_MODE": options.mode}
     with serving(ROOT / "app.py") as (address, server):
         time.sleep(REST)
         held, answers = [resident(server.pid)], []
-        asyncio.run(_together(address, options.sessions, link, lambda answer: (answers.append(answer), held.append(resident(server.pid)))))
+        asyncio.run(_together(address, options.sessions, lambda answer: (answers.append(answer), held.append(resident(server.pid)))))
         time.sleep(REST)
         after = resident(server.pid)
     result = head("memory", arguments, "MB that the server's process holds") | {
@@ -81,7 +82,7 @@ def _beside_model(options, arguments: list[str]) -> None:
     print(json.dumps({key: result[key] for key in ("start_mb", "all_there_mb", "most_mb", "after_mb", "answers", "errors")}))
 
 
-async def _together(address: str, sessions: int, link: str, seen) -> None:
+async def _together(address: str, sessions: int, seen) -> None:
     """All viewers open their page and move something on it, ten at a time; nobody leaves before the last is done."""
     gate, done = asyncio.Semaphore(AT_ONCE), asyncio.Barrier(sessions)
 
@@ -89,7 +90,7 @@ async def _together(address: str, sessions: int, link: str, seen) -> None:
         page, rng = LABS[n % len(LABS)], random.Random(n)
         async with gate:
             viewer = await Viewer(address).__aenter__()
-            seen(await viewer.open(page, "" if page in EXACT_PAGES else link))
+            seen(await viewer.open(page, f"model={BUNDLED}" if page in EXACT_PAGES else ""))
             for _ in range(MOVES):
                 seen(await viewer.move(rng))
         await done.wait()
@@ -121,7 +122,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--pages", type=lambda text: text.split(","), default=known, help="only these: " + ",".join(known))
-    parser.add_argument("--model", help="all viewers at once beside this downloaded model, nothing else")
+    parser.add_argument("--model", help="all viewers at once with this downloaded model, nothing else")
     parser.add_argument("--mode", default="int8", help="how its numbers are stored")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)

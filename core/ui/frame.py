@@ -300,7 +300,7 @@ def _load_heavy_parts() -> None:
     from core import load_model
 
     try:
-        load_model(models.default()).logits([0])
+        load_model(models.default(), models.usual(models.default())).logits([0])
     except Exception as error:  # the page will say it; the frame must stand without a model
         log.error("%s while warming up", type(error).__name__)
 

@@ -1,8 +1,9 @@
 """Which model the pages show, and how its numbers are stored: the picker at the side, the link, and downloads.
 
 The choice is kept in the session and in the link (`?model=smollm2-135m&mode=int8`); the server's own model, `mini` or
-what GLASSBOX_MODEL names, and 32-bit numbers leave it out. A link can name the models of the list only, never a path
-or a repository: those are for whoever runs the server. Where GLASSBOX_DOWNLOADS is 0 nothing is downloaded.
+what GLASSBOX_MODEL names, and its usual numbers, 32-bit or what GLASSBOX_MODE names, leave it out. A link can name the
+models of the list only, never a path or a repository: those are for whoever runs the server. Where GLASSBOX_DOWNLOADS
+is 0 nothing is downloaded.
 """
 
 import os
@@ -24,6 +25,14 @@ def default() -> str:
     return os.environ.get("GLASSBOX_MODEL") or BUNDLED
 
 
+def usual(name: str) -> str:
+    """How the numbers of a model are stored where a viewer chose nothing: GLASSBOX_MODE is for the server's own model."""
+    from core.measure.fidelity import offered_modes
+
+    wanted = os.environ.get("GLASSBOX_MODE")
+    return wanted if name == default() and wanted in offered_modes(name) else EXACT
+
+
 def used() -> str:
     """The name of the model this viewer's pages show."""
     return st.session_state.get(_USED) or default()
@@ -31,7 +40,7 @@ def used() -> str:
 
 def mode() -> str:
     """How the weights of that model are stored on this page: one of `core.quantization.MODES`."""
-    return EXACT if st.session_state.get(_IS_EXACT) else st.session_state.get(_MODE, EXACT)
+    return EXACT if st.session_state.get(_IS_EXACT) else st.session_state.get(_MODE) or usual(used())
 
 
 def downloads_allowed() -> bool:
@@ -51,7 +60,7 @@ def pick(t: Texts, stem: str) -> None:
     state = st.session_state
     _read_mode(t, cards)
     state.setdefault(_USED, default())
-    state.setdefault(_MODE, EXACT)
+    state.setdefault(_MODE, usual(default()))
     state[_IS_EXACT] = stem in EXACT_PAGES
     here = cards[state[_CHOICE]]["here"]
     if here:
@@ -73,7 +82,7 @@ def pick(t: Texts, stem: str) -> None:
         if here and downloads().running:
             _watch(t, downloads().running, cards)
     _share("model", None if choice == default() else choice)
-    _share("mode", None if stored == EXACT else stored)
+    _share("mode", None if stored == usual(choice) else stored)
 
 
 @st.cache_resource(show_spinner=False)
@@ -98,18 +107,19 @@ def _read_link(t: Texts, cards: dict, offered: list[str]) -> None:
 
 
 def _read_mode(t: Texts, cards: dict) -> None:
-    """Settle the mode, one of those that stay true to the chosen model: the session's, else the link's, else exact."""
+    """Settle the mode, one of those that stay true to the chosen model: the session's, else the link's, else the usual one."""
     from core.measure.fidelity import offered_modes
 
     name = st.session_state[_CHOICE]
     modes = offered_modes(name)
     if _MODE_CHOICE not in st.session_state:
-        asked = st.query_params.get("mode") or EXACT
+        asked = st.query_params.get("mode") or usual(name)
         if asked not in modes:
-            _say(t, "models.mode.unknown", mode=asked[:40], name=_title(name, cards))
+            words = t.plain(f"models.mode.names.{usual(name)}")
+            _say(t, "models.mode.unknown", mode=asked[:40], name=_title(name, cards), used=words)
         st.session_state[_MODE_CHOICE] = asked
     if st.session_state[_MODE_CHOICE] not in modes:
-        st.session_state[_MODE_CHOICE] = EXACT
+        st.session_state[_MODE_CHOICE] = usual(name)
 
 
 def _share(name: str, wanted: str | None) -> None:
@@ -120,13 +130,19 @@ def _share(name: str, wanted: str | None) -> None:
 
 
 def _ready(t: Texts, name: str, stored: str, cards: dict) -> tuple[str, str]:
-    """Load the model `name` as the page needs it; where that is not possible, say why and return the server's own, exact."""
+    """Load the model `name` as the page needs it; where that is not possible, say why and return the server's own.
+
+    Where that is what does not fit, on a page that needs exact weights, it is the bundled one.
+    """
     from core.checkpoints import DamagedCheckpoint, DownloadFailed, NotEnoughMemory, UnsupportedCheckpoint, load_model
 
     needed = EXACT if st.session_state[_IS_EXACT] else stored
-    if (name, needed) == (default(), EXACT):
+    instead = default(), usual(default())
+    if (name, needed) == instead:
         return name, stored  # loaded when the page asks for it; its errors are the page's
-    numbers = {"name": _title(name, cards), "used": _title(default(), cards)}
+    if st.session_state[_IS_EXACT] and instead[1] != EXACT:
+        instead = BUNDLED, EXACT
+    numbers = {"name": _title(name, cards), "used": _title(instead[0], cards)}
     try:
         with st.spinner(t("models.loading", name=numbers["name"]), show_time=True):
             load_model(name, needed)
@@ -135,7 +151,7 @@ def _ready(t: Texts, name: str, stored: str, cards: dict) -> tuple[str, str]:
         _say(t, "models.memory", needed=error.needed / 1e6, free=error.free / 1e6, **numbers)
     except (DamagedCheckpoint, DownloadFailed, UnsupportedCheckpoint) as error:
         _say(t, "models.unusable", reason=str(error), **numbers)
-    return default(), EXACT
+    return instead
 
 
 def _download(t: Texts, name: str, cards: dict) -> None:

@@ -43,7 +43,8 @@ class Source:
 def cache(tmp_path, monkeypatch):
     """An empty cache folder: nothing but the bundled model is here."""
     monkeypatch.setenv("GLASSBOX_CACHE", str(tmp_path))
-    monkeypatch.delenv("GLASSBOX_MODEL", raising=False)
+    for name in ("GLASSBOX_MODEL", "GLASSBOX_MODE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("GLASSBOX_DOWNLOADS", raising=False)
     return tmp_path
 
@@ -302,3 +303,15 @@ def test_every_page_works_with_every_mode_that_is_offered(name):
         at = opened(name, mode=mode)
         assert not at.exception and not at.error and not at.warning, (mode, said(at))
         assert at.session_state["_mode"] == mode and any("32-bit numbers of" in c.value for c in at.main.caption) == (name in models.EXACT_PAGES)
+
+
+def test_the_server_may_store_its_own_model_in_fewer_bits(monkeypatch, asked):
+    monkeypatch.setenv("GLASSBOX_MODE", "int8")
+    at = opened("next_token")
+    assert modes_of(at).value == "int8" and "mode" not in at.query_params and set(asked) == {("mini", "int8")} and not at.warning
+    modes_of(at).set_value("fp32").run()
+    assert at.query_params["mode"] in ("fp32", ["fp32"]) and ("mini", "fp32") in asked
+    assert "they are 8-bit" in said(opened(mode="int3")).replace("\\", "")
+    monkeypatch.setenv("GLASSBOX_MODE", "nonsense")
+    at = opened()
+    assert modes_of(at).value == "fp32" and not at.warning
