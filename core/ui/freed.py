@@ -7,6 +7,7 @@ from pathlib import Path
 
 GROWN = 24 << 20  # bytes more than after the last look: then what is free is handed back
 _LOOK = 1.0  # seconds between two looks
+LEFT = 10  # looks after which it is handed back anyway: what sessions held that were left
 _HELD = Path("/proc/self/statm")
 
 
@@ -25,13 +26,14 @@ def return_freed_memory() -> None:
 
 
 def _watch(trim) -> None:
-    """After every growth hand back what lies free between things in use; it takes some hundredths of a second then."""
-    least = held()
+    """After every growth, and now and then, hand back what lies free between things in use; at most some hundredths of a second."""
+    least, looks = held(), 0
     while True:
         time.sleep(_LOOK)
-        if held() > least + GROWN:
+        looks += 1
+        if held() > least + GROWN or looks >= LEFT:
             trim(0)
-            least = held()
+            least, looks = held(), 0
         least = min(least, held())
 
 
