@@ -1,0 +1,51 @@
+"""Freed memory is handed back after a growth, and now and then without one."""
+
+import ctypes
+import sys
+
+import pytest
+
+from core.ui import freed
+
+
+class Trimmed(Exception):
+    pass
+
+
+def looks_until_trimmed(monkeypatch, sizes) -> int:
+    """How often it looked at `sizes` (bytes; the last one stays) before it handed memory back."""
+    looks = []
+
+    def slept(seconds):
+        looks.append(seconds)
+        assert len(looks) < 1000
+
+    def trim(_):
+        raise Trimmed
+
+    monkeypatch.setattr(freed.time, "sleep", slept)
+    monkeypatch.setattr(freed, "held", lambda: sizes[min(len(looks), len(sizes) - 1)])
+    with pytest.raises(Trimmed):
+        freed._watch(trim)
+    return len(looks)
+
+
+def test_after_a_growth_at_once(monkeypatch):
+    assert looks_until_trimmed(monkeypatch, [100, 100, 100 + freed.GROWN, 101 + freed.GROWN]) == 3
+
+
+def test_a_growth_is_counted_from_the_lowest_size(monkeypatch):
+    high = 5 * freed.GROWN
+    assert looks_until_trimmed(monkeypatch, [high, 100, 101 + freed.GROWN]) == 2
+
+
+def test_without_a_growth_now_and_then(monkeypatch):
+    assert looks_until_trimmed(monkeypatch, [100]) == freed.LEFT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_what_is_held_grows_with_what_is_written():
+    before, size = freed.held(), 64 << 20
+    block = ctypes.create_string_buffer(size)
+    ctypes.memset(block, 1, size)
+    assert freed.held() - before > 0.9 * size
