@@ -19,8 +19,8 @@ def shared(load: Callable) -> Callable:
     """Decorates a loader: loaded once for all who ask, and let go when others need the room; whoever uses it then keeps it."""
 
     @wraps(load)
-    def held(*args):
-        return loaded.get((load, *args), lambda: load(*args))
+    def held(*args, **options):
+        return loaded.get((load, *args, *sorted(options.items())), lambda: load(*args, **options))
 
     held.cache_clear = lambda: loaded.drop(lambda key: key[0] is load)
     return held
