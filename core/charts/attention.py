@@ -54,7 +54,8 @@ def map_chart(tokens: int, query: str, key: str, weight: str, language: str = "e
         strokeWidth=alt.condition("datum.framed > 1", alt.value(2), alt.value(0.6)),
         tooltip=[alt.Tooltip("query:N", title=query), alt.Tooltip("key:N", title=key), alt.Tooltip("weight:Q", title=weight, format=".1%")],
     )
-    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * tokens, 230), 560)))
+    rows = 8 * -(-tokens // 8)  # a word more seldom makes the map taller: a chart of another height is built anew
+    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * rows, 230), 560)))
 
 
 def big_map(pattern: np.ndarray, labels: Sequence[str], query: int, words: dict[str, str], theme: str = "light", language: str = "en"):

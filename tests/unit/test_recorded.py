@@ -37,8 +37,10 @@ def test_load_and_memory_keep_their_order():
 
 def test_the_shipped_record_is_consistent():
     run = recorded("interaction")
-    assert run["empty_page"]["median_ms"] == pytest.approx(statistics.median(run["empty_page"]["ms"]), abs=1)
+    empty = [ms for row in run["probes"] for ms in row["empty_ms"]]
+    assert run["empty_page"] == {"median_ms": pytest.approx(statistics.median(empty), abs=1), "of": len(empty)}
     for row in controls(run):
+        assert row["ratio"] == pytest.approx(row["median_ms"] / statistics.median(row["empty_ms"]), abs=0.006)
         seen = [ms for ms in row["ms"] if ms is not None]
         assert row["median_ms"] == pytest.approx(statistics.median(seen)) and row["unchanged"] == len(row["ms"]) - len(seen)
     assert sum(len(controls(run, kind)) for kind in KINDS) == len(controls(run))
