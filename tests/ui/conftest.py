@@ -1,12 +1,16 @@
 """Opening pages as a viewer does: inside the frame, with what a link carries."""
 
+from functools import cache
 from html import unescape
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
+# Every AppTest looks through all installed packages for components, which takes as long as a page does.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 @pytest.fixture
