@@ -13,7 +13,7 @@ from core.models.decoder import Decoder
 _START_VALUES = ("uniform_", "normal_", "kaiming_uniform_")  # what the layers of a decoder draw them with
 
 
-class _NoStartValues(TorchFunctionMode):
+class WithoutStartValues(TorchFunctionMode):
     """Leaves tensors as they are where start values would be drawn; holds for this thread only."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -24,7 +24,7 @@ class _NoStartValues(TorchFunctionMode):
 
 def outline(config: DecoderConfig) -> Decoder:
     """A decoder with its weights still to be filled in; what is not is whatever stood in memory."""
-    with torch.no_grad(), _NoStartValues():
+    with torch.no_grad(), WithoutStartValues():
         network = Decoder(config)
         if network.config.learned_positions:
             network.pos_embed = torch.nn.Parameter(torch.empty_like(network.pos_embed))
