@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache, wraps
 
 import altair as alt
+from altair.utils import schemapi
 
 ROLES = ("computed", "reused", "dropped", "paged")
 
@@ -42,7 +43,7 @@ def spec(function: Callable[..., alt.TopLevelMixin]) -> Callable[..., dict]:
 
     @cache  # bounded by the words and sizes of the pages, never by what a viewer types
     def written(*args, **kwargs) -> str:
-        return json.dumps(_without_data(function(*args, **kwargs).to_dict()))
+        return json.dumps(_without_data(function(*args, **kwargs).to_dict(validate=schemapi.DEBUG_MODE)))
 
     @wraps(function)
     def fresh(*args, **kwargs) -> dict:
