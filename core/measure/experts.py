@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.measure.perplexity import token_nll
+from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel, as_batch
 from core.models.moe import load, routings, steered
 
@@ -41,10 +42,13 @@ def routes(lm: LanguageModel, ids) -> Routes:
 
 def changed(lm: LanguageModel, layer: int, expert: int, way: str) -> LanguageModel:
     """`lm` with one expert forbidden to all tokens ("forbid") or chosen for all ("force"); ValueError for another way."""
+    return replace(lm, network=steered(lm.network, layer, **_rule(expert, way)))
+
+
+def _rule(expert: int, way: str) -> dict[str, tuple[int]]:
     if way not in ("forbid", "force"):
         raise ValueError(f"way must be forbid or force, got {way!r}")
-    rule = {"forbidden" if way == "forbid" else "forced": (expert,)}
-    return replace(lm, network=steered(lm.network, layer, **rule))
+    return {"forbidden" if way == "forbid" else "forced": (expert,)}
 
 
 def loss(lm: LanguageModel, ids) -> float:
@@ -55,11 +59,35 @@ def loss(lm: LanguageModel, ids) -> float:
     return float(token_nll(lm.logits(ids)[:-1], ids[1:]).mean())
 
 
+@torch.inference_mode()
 def losses_without(lm: LanguageModel, ids, way: str = "forbid") -> Iterator[tuple[int, int, float]]:
-    """(layer, expert, loss of the text) with each expert forbidden, or forced on all tokens, in its layer alone."""
-    for layer, block in enumerate(lm.network.blocks):
-        for expert in range(block.mlp.moe.n_experts):
-            yield layer, expert, loss(changed(lm, layer, expert, way), ids)
+    """(layer, expert, loss of the text) with each expert forbidden, or forced on all tokens, in its layer alone.
+
+    Up to that layer's experts everything is as it was, so this is computed once; behind them, the cases of a layer go on as one batch.
+    """
+    ids, network = as_batch(ids, lm.config.vocab_size)[:1], lm.network
+    angles = network.rotary_positions(torch.arange(ids.shape[1]))
+    for layer, stream in enumerate(_before_experts(network, ids)):  # (1, T, C)
+        block, n = network.blocks[layer], network.blocks[layer].mlp.moe.n_experts
+        cases = [steered(network, layer, **_rule(expert, way)).blocks[layer].mlp for expert in range(n)]
+        streams = torch.cat([stream + mlp(block.ln2(stream)) for mlp in cases])  # (E, T, C)
+        for later in range(layer + 1, len(network.blocks)):
+            streams = network.blocks[later](streams, angles, later)
+        for expert, normalized in enumerate(network.ln_final(streams)):
+            yield layer, expert, float(token_nll(lm.unembed(normalized[:-1]), ids[0, 1:]).mean())
+
+
+def _before_experts(network: Decoder, ids: Tensor) -> list[Tensor]:
+    """The stream (1, T, C) after each layer's attention, which its router and experts read."""
+    found: list[Tensor] = []
+
+    def watch(name: str, value: Tensor) -> Tensor:
+        if name.endswith("hook_resid_mid"):
+            found.append(value)
+        return value
+
+    network(ids, tap=watch, last_only=True)
+    return found
 
 
 def kinds_of(tokens: Sequence[bytes]) -> list[str]:

@@ -98,11 +98,10 @@ class MoE(nn.Module):
             scores = tap("mlp.hook_router", scores.view(*x.shape[:-1], -1)).flatten(0, -2)
         routing = route(scores, self.moe.top_k, self.bias, self.forced, self.forbidden)
         out = torch.zeros_like(flat)
-        for e, expert in enumerate(self.experts):  # each expert sees its own tokens only
+        for e in routing.experts.unique().tolist():  # each expert sees its own tokens only
             token, place = (routing.experts == e).nonzero(as_tuple=True)
-            if len(token):
-                weighted = routing.weights[token, place][:, None].to(x.dtype) * expert(flat[token])
-                out = out.index_add(0, token, weighted.to(out.dtype))
+            weighted = routing.weights[token, place][:, None].to(x.dtype) * self.experts[e](flat[token])
+            out = out.index_add(0, token, weighted.to(out.dtype))
         return out.view_as(x)
 
 

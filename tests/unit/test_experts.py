@@ -88,7 +88,10 @@ def test_losses_without_each_expert_are_those_of_the_changed_networks(lm):
     assert len(found) == 15
     unused = [(i, e) for i, loads in enumerate(routes(lm, IDS).loads.tolist()) for e, share in enumerate(loads) if share == 0]
     assert all(found[cell] == pytest.approx(expected, abs=1e-6) for cell in unused)
-    assert found[1, 0] == pytest.approx(loss(changed(lm, 1, 0, "forbid"), IDS)) != pytest.approx(expected, abs=1e-4)
+    assert found[1, 0] != pytest.approx(expected, abs=1e-4)
+    for way in ("forbid", "force"):
+        for layer, expert, value in losses_without(lm, IDS, way):
+            assert value == pytest.approx(loss(changed(lm, layer, expert, way), IDS), abs=1e-5)
     with pytest.raises(ValueError, match="at least 2 tokens"):
         loss(lm, [3])
 
