@@ -16,7 +16,7 @@ from core.ui.lab import lab
 from core.ui.live_slider import live_slider
 from core.ui.race import race, start_button
 from core.ui.step_table import step_data, step_table
-from core.ui.strategies import compared_steps, comparison, held_tokens, step_rows, strategy_run, writing
+from core.ui.strategies import compared_steps, comparison, held_tokens, step_rows, strategy_run, strategy_runs, writing
 from core.ui.token_strip import token_strip
 
 SHOWN_STEPS = 16
@@ -88,10 +88,8 @@ def compare(ids):
             seed = controls.number(page, "seed", 0, 9999, 0)
         budget = st.session_state.get(page.key("budget"), 32)
         progress = st.progress(0.0)
-        runs = []
-        for i, kind in enumerate(chosen):
-            progress.progress(i / len(chosen), t("compare.progress", strategy=names[kind], i=i + 1, n=len(chosen)))
-            runs.append(strategy_run(lm, ids, kind, budget, n, temperature, seed))
+        moves = lambda step: progress.progress(step / n, t("compare.progress", step=step, n=n))  # noqa: E731
+        runs = strategy_runs(lm, ids, chosen, budget, n, temperature, seed, moves)
         progress.empty()
         if not runs:
             st.caption(t("compare.none"))

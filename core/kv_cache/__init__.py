@@ -8,6 +8,7 @@ from core.kv_cache.none import NoCache
 from core.kv_cache.paged import PagedCache
 from core.kv_cache.quantized import QuantizedCache
 from core.kv_cache.shared_prefix import SharedPrefixCache
+from core.kv_cache.side_by_side import SideBySide
 from core.kv_cache.sinks import SinkCache
 from core.kv_cache.watched import WatchedCache
 from core.kv_cache.window import WindowCache
@@ -37,4 +38,4 @@ def make_cache(kind: str, config, **options) -> Cache:
     return STRATEGIES[kind](config, **options)
 
 
-__all__ = ["DROPPING", "LOSSLESS", "STRATEGIES", "Cache", "SharedPrefixCache", "WatchedCache", "make_cache"]
+__all__ = ["DROPPING", "LOSSLESS", "STRATEGIES", "Cache", "SharedPrefixCache", "SideBySide", "WatchedCache", "make_cache"]

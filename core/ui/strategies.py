@@ -1,6 +1,6 @@
 """Cache strategies on the viewer's text: run once, kept for everybody who asks for the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,22 +8,22 @@ import streamlit as st
 
 from core.charts import kv_cache as charts
 from core.kv_cache import DROPPING
-from core.measure.cache_drift import drift_from_full, run_strategy
+from core.measure.cache_drift import CacheStep, drift_from_full, run_side_by_side, run_strategy
 from core.measure.segments import Segment, count, step_segments, without_cache
-from core.ui import panels
+from core.ui import live, panels
 from core.ui.charts import draw
 from core.ui.kept import Kept
 from core.ui.step_table import StepRow
 from core.ui.token_strip import Token
 
-_runs = Kept(96, long=True)
+_runs, _compared = Kept(96, long=True), Kept(24, long=True)
 
 OnStep = Callable[[list[int]], None]  # called with the tokens written so far
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one strategy wrote, and what it held after every step. All lists have one entry a step."""
+    """What one strategy wrote, and what it held after every step. All lists but `seconds` have one entry a step."""
 
     kind: str
     tokens: list[int]
@@ -31,7 +31,7 @@ class Run:
     positions: list[list[int]]  # tokens it still held afterwards
     bytes_held: list[int]
     bytes_reserved: list[int]
-    seconds: list[float]
+    seconds: list[float]  # of the first steps at least
     kl: list[float]  # to the full cache, nats
     agrees: list[bool]  # the likeliest token is the full cache's
 
@@ -65,20 +65,48 @@ def strategy_run(
     lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, on_step: OnStep | None = None, **watched
 ) -> Run:
     """Continue `ids` with a strategy; the same question is answered from memory. `watched`: layer, past_end."""
-    if kind not in DROPPING:
-        budget = 0  # it changes nothing for the others
-    question = (tuple(ids), kind, new_tokens, temperature, 0 if temperature == 0 else seed)
-    key = (lm.name, budget, *question, *sorted(watched.items()))
-    return _runs.get(key, lambda: _run(lm, *question, options(kind, budget), on_step, **watched))
+    key, question = _key(lm, ids, kind, budget, new_tokens, temperature, seed), (new_tokens, temperature, seed)
+
+    def compute() -> Run:
+        steps = []
+        for step in run_strategy(lm, ids, kind, *question, **watched, **options(kind, budget)):
+            steps.append(step)
+            if on_step:
+                on_step([s.token for s in steps])  # a viewer who changes a setting ends the run here
+        return _run(lm, ids, kind, steps)
+
+    return _runs.get((*key, *sorted(watched.items())), compute)
 
 
-def _run(lm, ids, kind, new_tokens, temperature, seed, budgets, on_step, **watched) -> Run:
-    steps = []
-    for step in run_strategy(lm, ids, kind, new_tokens, temperature, seed, **watched, **budgets):
-        steps.append(step)
-        if on_step:
-            on_step([s.token for s in steps])  # a viewer who changes a setting ends the run here
-    drift = drift_from_full(lm, ids, steps)
+def strategy_runs(
+    lm, ids, kinds: Sequence[str], budget: int, new_tokens: int, temperature: float, seed: int, on_step: Callable[[int], None]
+) -> list[Run]:
+    """`strategy_run` with several strategies: those not known yet write side by side. `on_step` is called with the steps done."""
+    keys = {kind: _key(lm, ids, kind, budget, new_tokens, temperature, seed) for kind in kinds}
+    known = dict(_runs.items())
+    missing = [kind for kind in kinds if keys[kind] not in known]
+
+    def compute() -> dict[str, Run]:
+        steps: dict[str, list[CacheStep]] = {kind: [] for kind in missing}
+        ways = {kind: options(kind, budget) for kind in missing}
+        for n, step in enumerate(run_side_by_side(lm, ids, ways, new_tokens, temperature, seed), 1):
+            for kind, one in step.items():
+                steps[kind].append(one)
+            on_step(n)
+        made = {kind: _run(lm, ids, kind, steps[kind]) for kind in missing}
+        return {kind: _runs.get(keys[kind], lambda run=run: run) for kind, run in made.items()}
+
+    made = _compared.get(tuple(keys[kind] for kind in missing), compute) if missing else {}
+    return [made[kind] if kind in made else known[keys[kind]] for kind in kinds]
+
+
+def _key(lm, ids, kind: str, budget: int, new_tokens: int, temperature: float, seed: int) -> tuple:
+    """What a run depends on: the budget matters only where tokens are dropped, the seed where they are drawn."""
+    return lm.name, tuple(ids), kind, budget if kind in DROPPING else 0, new_tokens, temperature, seed if temperature else 0
+
+
+def _run(lm, ids, kind: str, steps: list[CacheStep]) -> Run:
+    drift = drift_from_full(lm, ids, steps, live.beginning(live.read(lm, ids), len(ids) - 1, room=len(steps)))
     return Run(
         kind,
         [s.token for s in steps],
@@ -86,7 +114,7 @@ def _run(lm, ids, kind, new_tokens, temperature, seed, budgets, on_step, **watch
         [s.positions.tolist() for s in steps],
         [s.bytes_held for s in steps],
         [s.bytes_reserved for s in steps],
-        [s.seconds for s in steps],
+        [s.seconds for s in steps if s.seconds is not None],
         drift.kl.tolist(),
         drift.agrees.tolist(),
     )

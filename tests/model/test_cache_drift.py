@@ -6,7 +6,7 @@ from scipy.stats import entropy
 
 from core.decoding import generate, next_logits
 from core.kv_cache import LOSSLESS, make_cache
-from core.measure.cache_drift import drift_from_full, run_strategy
+from core.measure.cache_drift import ALONE, drift_from_full, run_side_by_side, run_strategy
 from tests.model.reference import random_ids
 
 
@@ -81,3 +81,38 @@ def test_heavy_hitters_look_at_their_budget_and_the_new_token(tiny):
     for n, (before, step) in enumerate(zip(steps, steps[1:]), 41):
         assert step.attended.tolist() == [*before.positions.tolist(), n - 1] and len(step.attended) == 11
         assert set(step.positions.tolist()) <= set(step.attended.tolist()) and len(step.positions) == 10
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_side_by_side_every_strategy_writes_what_it_writes_alone(tiny, temperature, monkeypatch):
+    ids, n = random_ids(tiny, 40)[0], 16
+    ways = {"none": {}, "full": {}, "window": {"window": 10}, "sinks": {"window": 8, "sinks": 2}, "heavy_hitters": {"budget": 12}, "int8": {"group": 8}, "paged": {}}
+    alone = {kind: list(run_strategy(tiny, ids, kind, n, temperature, 5, past_end=True, **options)) for kind, options in ways.items()}
+    monkeypatch.setattr(tiny.tokenizer, "eot", alone["window"][9].token)  # some end before the others
+    passes, forward = [], type(tiny.network).forward
+    monkeypatch.setattr(type(tiny.network), "forward", lambda *a, **k: passes.append(len(a[1])) or forward(*a, **k))
+    written = {kind: [] for kind in ways}
+    for step in run_side_by_side(tiny, ids, ways, n, temperature, 5):
+        for kind, one in step.items():
+            written[kind].append(one)
+    together = [rows for rows in passes if rows > 1]
+    assert together and max(together) == 6 and len(together) <= n - 1 - ALONE
+    for kind, steps in written.items():
+        ends = [i for i, step in enumerate(alone[kind], 1) if step.token == tiny.tokenizer.eot]
+        assert len(steps) == (ends[0] if ends else n)
+        for ours, theirs in zip(steps, alone[kind]):
+            torch.testing.assert_close(ours.logits, theirs.logits, atol=1e-4, rtol=1e-4)
+            assert (ours.token, ours.bytes_held, ours.bytes_reserved) == (theirs.token, theirs.bytes_held, theirs.bytes_reserved)
+            for part in ("computed", "attended", "positions"):
+                assert torch.equal(getattr(ours, part), getattr(theirs, part))
+        assert all(step.seconds for step in steps[: 1 + ALONE])
+
+
+def test_drift_from_a_prompt_read_before_is_the_same(tiny):
+    ids = random_ids(tiny, 30)[0]
+    steps = list(run_strategy(tiny, ids, "window", 8, window=5))
+    prefix = make_cache("full", tiny.config)
+    tiny.forward(ids[None, :-1], prefix)
+    ours, theirs = drift_from_full(tiny, ids, steps, prefix), drift_from_full(tiny, ids, steps)
+    torch.testing.assert_close(ours.kl, theirs.kl, atol=1e-5, rtol=1e-4)
+    assert torch.equal(ours.agrees, theirs.agrees)
