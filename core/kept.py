@@ -1,9 +1,18 @@
 """Results that many viewers ask for: computed once, also when they ask at the same time; the longest unused are let go first."""
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
+
+_everywhere: "weakref.WeakSet[Kept]" = weakref.WeakSet()
+
+
+def let_go() -> None:
+    """Memory is short: every memory gives up what was asked for least recently, half of what it holds."""
+    for kept in list(_everywhere):
+        kept.halve()
 
 
 class Kept:
@@ -17,6 +26,7 @@ class Kept:
         self._results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # each with its weight
         self._under_way: dict[Hashable, threading.Event] = {}
         self._lock = threading.Lock()
+        _everywhere.add(self)
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._results
@@ -37,6 +47,13 @@ class Kept:
         with self._lock:
             for key in [key for key in self._results if which(key)]:
                 del self._results[key]
+
+    def halve(self) -> None:
+        """Let go of the longest unused until at most half is left; of a single result, too."""
+        with self._lock:
+            least = self._weight() / 2
+            while self._results and self._weight() > least:
+                self._results.popitem(last=False)
 
     def get(self, key: Hashable, compute: Callable):
         """The result for `key`, from memory or from `compute()`; what `compute` raises is passed on, nothing is kept."""

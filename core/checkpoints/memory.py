@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from core.checkpoints.errors import NotEnoughMemory
+from core.kept import let_go
 
+SHORT = 112 << 20  # bytes; where less is free, what can be computed or loaded again is given up
 _RESERVE = 64 << 20  # bytes that stay free for what a forward pass needs
 _ROOT = Path("/")
 
@@ -20,9 +22,19 @@ def free_bytes(root: Path = _ROOT) -> int | None:
 
 def require_memory(name: str, needed: int) -> None:
     """Raise NotEnoughMemory if `needed` bytes for the model `name` would not fit."""
+    make_room(needed)
     free = free_bytes()
     if free is not None and needed + _RESERVE > free:
         raise NotEnoughMemory(name, needed + _RESERVE, free)
+
+
+def make_room(needed: int = 0) -> bool:
+    """Where memory is short beside `needed` bytes more, every memory gives up half of what it keeps; whether that was so."""
+    free = free_bytes()
+    if free is None or free >= needed + SHORT:
+        return False
+    let_go()
+    return True
 
 
 def _available(root: Path) -> int | None:

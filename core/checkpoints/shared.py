@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from core.checkpoints.memory import make_room
 from core.kept import Kept
 from core.quantization.kernels import PackedLinear
 from core.tokenizers import Tokenizer
@@ -20,7 +21,11 @@ def shared(load: Callable) -> Callable:
 
     @wraps(load)
     def held(*args, **options):
-        return loaded.get((load, *args, *sorted(options.items())), lambda: load(*args, **options))
+        def compute():
+            make_room()
+            return load(*args, **options)
+
+        return loaded.get((load, *args, *sorted(options.items())), compute)
 
     held.cache_clear = lambda: loaded.drop(lambda key: key[0] is load)
     return held

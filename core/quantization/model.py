@@ -140,13 +140,15 @@ def split_fused(network: nn.Module) -> None:
 
 def _identity(module: nn.Module) -> int:
     """The same for two layers that hold one matrix together."""
-    weight = module.weight
-    return id(weight) if isinstance(weight, nn.Parameter) else id(module)  # others are unpacked anew at every access
+    # `module.weight` is not asked for: a packed layer unpacks it anew at every access.
+    held = module._parameters.get("weight", getattr(module, "original", None))
+    return id(module) if held is None else id(held)
 
 
 def share_parameters(network: nn.Module) -> nn.Module:
-    """A copy of the modules that holds the very same parameters: no weight is copied."""
-    return copy.deepcopy(network, memo={id(p): p for p in network.parameters()})
+    """A copy of the modules that holds the very same parameters and codes: no weight is copied."""
+    codes = (module.quantized for module in network.modules() if hasattr(module, "quantized"))
+    return copy.deepcopy(network, memo={id(held): held for held in (*network.parameters(), *codes)})
 
 
 def replace_module(network: nn.Module, name: str, module: nn.Module) -> None:

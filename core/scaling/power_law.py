@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares
-from scipy.stats import linregress
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,15 @@ class PowerLaw:
 def fit_power_law(x: Sequence[float], loss: Sequence[float], floor: bool = False, near: PowerLaw | None = None) -> PowerLaw:
     """The law through points x (n,), loss (n,), by least squares of log loss.
 
-    Without a floor that is a straight line through the logarithms (scipy's linregress). With one, the floor is searched
+    Without a floor that is a straight line through the logarithms (numpy's polyfit). With one, the floor is searched
     between 0 and the lowest loss from several starts, since it and the exponent make up for each other; with `near`, a
     law known to lie close (for redrawn runs), only from that one and to four digits.
     Raises ValueError for fewer points than numbers to find, or for values that are not positive.
     """
     x, loss = _checked(x, loss, 3 if floor else 2)
     if not floor:
-        line = linregress(np.log(x), np.log(loss))
-        return PowerLaw(float(np.exp(line.intercept)), float(-line.slope))
+        slope, intercept = np.polyfit(np.log(x), np.log(loss), 1)
+        return PowerLaw(float(np.exp(intercept)), float(-slope))
     middle = np.exp(np.log(x).mean())  # x is measured from here: coefficient and exponent are then hardly tied
 
     def away(p):

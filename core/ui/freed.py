@@ -1,9 +1,15 @@
-"""Memory that was used and freed goes back to the system: glibc would keep it for threads that are gone."""
+"""Memory that was used and freed goes back to the system: glibc would keep it for threads that are gone.
+
+Where the system runs short, what the server keeps to answer faster goes first; on a small host that is most of the time.
+"""
 
 import ctypes
+import gc
 import threading
 import time
 from pathlib import Path
+
+from core.checkpoints.memory import make_room
 
 GROWN = 24 << 20  # bytes more than after the last look: then what is free is handed back
 _LOOK = 1.0  # seconds between two looks
@@ -26,12 +32,13 @@ def return_freed_memory() -> None:
 
 
 def _watch(trim) -> None:
-    """After every growth, and now and then, hand back what lies free between things in use; at most some hundredths of a second."""
+    """After a growth, where memory is short and now and then, hand back what lies free; that takes some hundredths of a second."""
     least, looks = held(), 0
     while True:
         time.sleep(_LOOK)
         looks += 1
-        if held() > least + GROWN or looks >= LEFT:
+        if make_room() or held() > least + GROWN or looks >= LEFT:
+            gc.collect()  # what refers to itself in a circle, as left sessions do; Streamlit's own after every answer is switched off
             trim(0)
             least, looks = held(), 0
         least = min(least, held())

@@ -18,6 +18,7 @@ from core.ui import controls, live, panels
 from core.ui.charts import draw
 from core.ui.kept import Kept
 from core.ui.token_strip import Token, token_strip
+from core.ui.turns import turn
 
 _reports, _scores, _logits = Kept(64), Kept(128), Kept(64)
 _texts, _perplexities = Kept(256, long=True), Kept(256, long=True)
@@ -84,13 +85,15 @@ def small_model(lm: LanguageModel, stored: Stored) -> Small:
 
 
 def _made(lm: LanguageModel, stored: Stored) -> tuple[LanguageModel, list[MatrixReport]]:
-    return loaded.get((_made, lm.name, stored), lambda: _make(lm, stored))
+    with turn():  # one after the other: a copy takes as much memory as the original
+        return loaded.get((_made, lm.name, stored), lambda: _make(lm, stored))
 
 
 def _make(lm: LanguageModel, stored: Stored) -> tuple[LanguageModel, list[MatrixReport]]:
     require_memory(f"{lm.name} ({stored.format})", model_bytes(lm) + stored_size(matrix_shapes(lm.config), *stored.arguments).total)
     packed = quantize_model(lm, *stored.arguments)
-    return unpacked_model(packed), report(lm, packed)
+    rows = report(lm, packed)
+    return unpacked_model(packed), rows
 
 
 def scores(model: LanguageModel | Small, ids) -> Scores:
