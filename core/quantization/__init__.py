@@ -8,6 +8,7 @@ from core.quantization.model import (
     model_bytes,
     quantize_model,
     report,
+    rounded_model,
     unpacked_model,
 )
 from core.quantization.packed import MODES, mode_of, prepare
@@ -30,5 +31,6 @@ __all__ = [
     "quantize",
     "quantize_model",
     "report",
+    "rounded_model",
     "unpacked_model",
 ]

@@ -100,11 +100,12 @@ def encode_float(x: Tensor, fmt: Format) -> Tensor:
     """
     magnitude = x.abs().clamp(max=fmt.max)
     smallest_normal = 2.0 ** (1 - fmt.bias)  # everything below shares its exponent
-    exponent = torch.frexp(magnitude.clamp(min=smallest_normal)).exponent - 1  # magnitude = 1.… · 2^exponent
-    count = torch.ldexp(magnitude, fmt.mantissa_bits - exponent).round().to(torch.int32)
+    written = magnitude.clamp(min=smallest_normal).view(torch.int32)  # in float32: 8 bits of exponent + 127, 23 of mantissa
+    power = (written & 255 << 23).view(torch.float32)  # without its mantissa: magnitude = 1.… · power
+    count = (magnitude / power * 2**fmt.mantissa_bits).round().to(torch.int32)
     # count = 1.mantissa as an integer, so its leading one adds 1 to the exponent field below; a subnormal
     # has no leading one and lands in field 0; a count rounded up to the next power carries by itself.
-    field = exponent + (fmt.bias - 1)
+    field = (written >> 23) + (fmt.bias - 128)
     bits = (field << fmt.mantissa_bits) + count
     return (bits + (x.signbit().to(torch.int32) << 7)).to(torch.uint8)
 

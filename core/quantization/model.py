@@ -4,13 +4,13 @@ import copy
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
-from torch import nn
+from torch import Tensor, nn
 
 from core.models.language_model import LanguageModel
 from core.quantization.formats import get_format
 from core.quantization.kernels import PackedLinear
 from core.quantization.linear import QuantizedEmbedding, QuantizedLinear
-from core.quantization.quantizers import Quantized, quantize
+from core.quantization.quantizers import Quantized, quantize, relative_error
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ def quantize_model(
     ("embed",), ("blocks.0.*", "*.down"). Raises ValueError for a pattern that matches no matrix, for a model
     that is quantized already, and whatever `quantize` raises.
     """
-    if any(hasattr(module, "quantized") for module in lm.network.modules()):
-        raise ValueError(f"{lm.name} is quantized already; start from the original model")
+    _check_original(lm)
     names = list(matrices(lm))
     for pattern in skip:
         if not any(fnmatch(name, pattern) for name in names):
@@ -54,8 +53,17 @@ def quantize_model(
             done[key] = quantize(module.weight, format, granularity, group_size)
         packed = QuantizedEmbedding(done[key]) if isinstance(module, nn.Embedding) else QuantizedLinear(done[key], module.bias)
         replace_module(network, name, packed)
+    return replace(lm, name=_name(lm, format, granularity, group_size), network=network)
+
+
+def _check_original(lm: LanguageModel) -> None:
+    if any(hasattr(module, "quantized") for module in lm.network.modules()):
+        raise ValueError(f"{lm.name} is quantized already; start from the original model")
+
+
+def _name(lm: LanguageModel, format: str, granularity: str, group_size: int) -> str:
     scales = "" if not get_format(format).scaled else f"-{granularity}{group_size if granularity == 'group' else ''}"
-    return replace(lm, name=f"{lm.name}-{format}{scales}", network=network)
+    return f"{lm.name}-{format}{scales}"
 
 
 def unpacked_model(lm: LanguageModel) -> LanguageModel:
@@ -67,20 +75,44 @@ def unpacked_model(lm: LanguageModel) -> LanguageModel:
     network = share_parameters(lm.network)
     done: dict[int, nn.Parameter] = {}
     for name, module in lm.network.named_modules():
-        if not isinstance(module, (QuantizedLinear, QuantizedEmbedding)):
-            continue
-        key = id(module.quantized)
-        if key not in done:
-            done[key] = nn.Parameter(module.weight, requires_grad=False)
-        rows, columns = module.quantized.shape
-        if isinstance(module, QuantizedEmbedding):
-            plain = nn.Embedding(rows, columns, _weight=done[key])
-        else:
-            plain = nn.Linear(1, 1, bias=False)
-            plain.in_features, plain.out_features, plain.bias = columns, rows, module.bias
-        plain.weight = done[key]
-        replace_module(network, name, plain)
+        if isinstance(module, (QuantizedLinear, QuantizedEmbedding)):
+            key = id(module.quantized)
+            if key not in done:
+                done[key] = nn.Parameter(module.weight, requires_grad=False)
+            replace_module(network, name, _plain(done[key], module))
     return replace(lm, network=network)
+
+
+def rounded_model(
+    lm: LanguageModel, format: str, granularity: str = "channel", group_size: int = 64
+) -> tuple[LanguageModel, list[MatrixReport]]:
+    """`unpacked_model` of what `quantize_model` makes, and its `report`: every matrix is packed and unpacked once, for both."""
+    _check_original(lm)
+    network = share_parameters(lm.network)
+    split_fused(network)
+    done: dict[int, nn.Parameter] = {}  # a tied matrix is met twice
+    rows = []
+    for name, module in matrices(lm, with_tied=True).items():
+        key = _identity(module)
+        if key not in done:
+            before = module.weight
+            held = quantize(before, format, granularity, group_size)
+            done[key] = nn.Parameter(held.dequantize(), requires_grad=False)
+            rows.append(_row(name, before, held.bytes, relative_error(before, done[key])))
+        replace_module(network, name, _plain(done[key], module))
+    return replace(lm, name=_name(lm, format, granularity, group_size), network=network), rows
+
+
+def _plain(weight: nn.Parameter, like: nn.Module) -> nn.Module:
+    """An ordinary layer with this matrix: a look-up table where `like` is one, else a product with the bias of `like`."""
+    rows, columns = weight.shape
+    if isinstance(like, (nn.Embedding, QuantizedEmbedding)):
+        plain = nn.Embedding(rows, columns, _weight=weight)
+    else:
+        plain = nn.Linear(1, 1, bias=False)
+        plain.in_features, plain.out_features, plain.bias = columns, rows, like.bias
+    plain.weight = weight
+    return plain
 
 
 def report(original: LanguageModel, quantized: LanguageModel) -> list[MatrixReport]:
@@ -90,12 +122,15 @@ def report(original: LanguageModel, quantized: LanguageModel) -> list[MatrixRepo
     for name, module in matrices(original).items():
         held = getattr(modules[name], "quantized", None)
         before = module.weight
-        after = before.nbytes if held is None else held.bytes
-        error = 0.0 if held is None else held.error(before).relative
-        words = name.split(".")
-        layer = int(words[1]) if words[0] == "blocks" else None
-        rows.append(MatrixReport(name, layer, words[-1], tuple(before.shape), before.nbytes, after, error))
+        after, error = (before.nbytes, 0.0) if held is None else (held.bytes, relative_error(before, held.dequantize()))
+        rows.append(_row(name, before, after, error))
     return rows
+
+
+def _row(name: str, before: Tensor, bytes_after: int, error: float) -> MatrixReport:
+    words = name.split(".")
+    layer = int(words[1]) if words[0] == "blocks" else None
+    return MatrixReport(name, layer, words[-1], tuple(before.shape), before.nbytes, bytes_after, error)
 
 
 def model_bytes(lm: LanguageModel) -> int:

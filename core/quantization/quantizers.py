@@ -96,13 +96,18 @@ class Quantized:
         """Compare with the tensor this was made from (same shape)."""
         if tuple(original.shape) != self.shape:
             raise ValueError(f"original must have shape {self.shape}, got {tuple(original.shape)}")
-        x = original.detach().float()
-        difference = self.dequantize() - x
-        norm, lost = float(x.norm()), float(difference.norm())
-        relative = lost / norm if norm else 0.0
+        values = self.dequantize()
+        relative = relative_error(original, values)
         sqnr_db = -20 * float(torch.tensor(relative).log10())
-        difference = difference.abs()
+        difference = (values - original.detach().float()).abs()
         return ErrorStats(relative, float(difference.mean()), float(difference.max()), sqnr_db)
+
+
+def relative_error(original: Tensor, values: Tensor) -> float:
+    """‖x − x̂‖ / ‖x‖ of two tensors of one shape, 0 for an all-zero one."""
+    x = original.detach().float()
+    norm, lost = float(x.norm()), float((values - x).norm())
+    return lost / norm if norm else 0.0
 
 
 def quantize(tensor: Tensor, format: str, granularity: str = "channel", group_size: int = 64, symmetric: bool = True) -> Quantized:

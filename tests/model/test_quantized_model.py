@@ -10,9 +10,11 @@ from core.quantization import (
     QuantizedEmbedding,
     QuantizedLinear,
     model_bytes,
+    prepare,
     quantize,
     quantize_model,
     report,
+    rounded_model,
     unpacked_model,
 )
 
@@ -123,6 +125,18 @@ def test_unpacking_once_changes_no_number(lm, format):
     assert not any(isinstance(m, (QuantizedLinear, QuantizedEmbedding)) for m in plain.network.modules())
     assert plain.network.embed.weight is plain.network.unembed.weight
     assert plain.network.blocks[0].attn.q.weight is lm.network.blocks[0].attn.q.weight
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("format", FORMATS)
+def test_rounding_matrix_by_matrix_gives_the_same_model_and_report(lm, format, prepared):
+    lm = prepare(lm) if prepared else lm
+    packed = quantize_model(lm, format, "group", 32)
+    rounded, rows = rounded_model(lm, format, "group", 32)
+    assert torch.equal(rounded.logits(IDS), unpacked_model(packed).logits(IDS))
+    assert rounded.name == packed.name and rows == report(lm, packed)
+    assert rounded.network.embed.weight is rounded.network.unembed.weight
+    assert rounded.network.ln_final.weight is lm.network.ln_final.weight
 
 
 def test_a_quantized_model_runs_with_a_cache(lm):

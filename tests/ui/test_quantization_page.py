@@ -163,7 +163,7 @@ def test_a_format_seen_before_is_not_computed_again(page, monkeypatch):
     for kept in (loaded, quantized._reports, quantized._scores):
         kept.drop(lambda key: True)
     at, computed = page(lang="en", quantization_format="int8"), []
-    for name in ("quantize_model", "score"):
+    for name in ("rounded_model", "score"):
         work = getattr(quantized, name)
         monkeypatch.setattr(quantized, name, lambda *a, name=name, work=work: computed.append(name) or work(*a))
     counts = []
