@@ -26,7 +26,7 @@ def tracked() -> int:
 
 
 def test_garbage_collection_has_little_to_look_through_once_warm(open_page, tmp_path, monkeypatch):
-    """Streamlit collects after every run; looking through all that torch and Altair made would take longer than an answer."""
+    """Looking through all that torch and Altair made would take longer than an answer."""
     at = open_page("next_token")
     at.run()
     known, left = gc.get_freeze_count(), tracked()

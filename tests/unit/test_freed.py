@@ -1,7 +1,9 @@
 """Freed memory is handed back after a growth, and now and then without one."""
 
 import ctypes
+import gc
 import sys
+import weakref
 
 import pytest
 
@@ -49,3 +51,19 @@ def test_what_is_held_grows_with_what_is_written():
     block = ctypes.create_string_buffer(size)
     ctypes.memset(block, 1, size)
     assert freed.held() - before > 0.9 * size
+
+
+def test_circles_are_let_go_before_memory_is_handed_back(monkeypatch):
+    class Left:
+        pass
+
+    one = Left()
+    one.itself, gone = one, weakref.ref(one)
+    gc.disable()  # only what is asked for
+    try:
+        del one
+        assert gone() is not None
+        looks_until_trimmed(monkeypatch, [100])
+        assert gone() is None
+    finally:
+        gc.enable()
