@@ -11,6 +11,7 @@ from core.charts.theme import finish, role_color, spec
 from core.decoding import BeamTree
 
 COLUMN, ROW = 86, 37  # pixels a step and a line of the tree
+ANY_ROWS = [-1, -2]  # where `beam_tree_chart` puts the lines that a tree has
 LONGEST = 9  # signs of a token that fit into its box
 ROOT = -1  # the prompt, as a parent in `shown_children` and `tidy`
 FAMILY = 1.3  # distance of neighbours with different parents, in lines
@@ -148,16 +149,29 @@ def _state(node: dict, now: int) -> str:
     return "later" if node["step"] > now else "alive" if node["lives"] >= now else "died" if node["lives"] else "pruned"
 
 
-@spec
-def beam_tree_chart(steps: int, rows: int, language: str = "en", follow: str = "", **words: str):
+def beam_tree_chart(steps: int, rows: int, language: str = "en", follow: str = "", **words: str) -> dict:
     """Boxes and lines of `beam_tree_data` for a tree of `steps` columns and `rows` lines.
 
     Orange: the branch that leads; grey and faint: cut off; lines as wide as the token is likely; dashed:
     greedy's way. The tree grows with the slider on the page that the CSS selector `follow` names, in the
     browser. `words`: leads, alive, dropped, step, token, share, logprob, total, text.
     """
+    return _of_rows(_any_tree(steps, language, follow, **words), rows) | {"height": ROW * rows + 52}  # a legend and the steps above
+
+
+def _of_rows(part, rows: int):
+    """A spec with room for `rows` lines: to build it anew for each number takes an eighth of a second."""
+    if isinstance(part, list):
+        return [_of_rows(p, rows) for p in part]
+    if not isinstance(part, dict):
+        return part
+    return {key: [-0.6, rows - 0.4] if value == ANY_ROWS else _of_rows(value, rows) for key, value in part.items()}
+
+
+@spec
+def _any_tree(steps: int, language: str, follow: str, **words: str):
     x_scale = alt.Scale(domain=[-0.5, steps + 0.5], nice=False, zero=False)
-    y_scale = alt.Scale(domain=[-0.6, rows - 0.4], nice=False, zero=False, reverse=True)
+    y_scale = alt.Scale(domain=ANY_ROWS, nice=False, zero=False, reverse=True)
     step_words = f"'{words['step']} ' + datum.label"
     axis = alt.Axis(orient="top", values=list(range(1, steps + 1)), format="d", grid=False, title=None, labelExpr=step_words)
     x, y = alt.X("x:Q", scale=x_scale, axis=axis), alt.Y("y:Q", scale=y_scale, axis=None)
@@ -201,7 +215,7 @@ def beam_tree_chart(steps: int, rows: int, language: str = "en", follow: str = "
     tree = tree.transform_calculate(role=role)
     bind = {"bind": {"element": follow, "event": "input"}} if follow else {}
     tree = tree.add_params(alt.param(name="slider", value=None, **bind))
-    return finish(tree, language, height=ROW * rows + 52)  # a legend and the steps above
+    return finish(tree, language)
 
 
 def cost_data(rows: Sequence[tuple[str, int, int]]) -> pd.DataFrame:
