@@ -1,5 +1,7 @@
 """Drift of cache strategies against scipy and against a second full cache run beside it."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from scipy.stats import entropy
@@ -7,6 +9,7 @@ from scipy.stats import entropy
 from core.decoding import generate, next_logits
 from core.kv_cache import LOSSLESS, make_cache
 from core.measure.cache_drift import ALONE, drift_from_full, run_side_by_side, run_strategy
+from core.models import Decoder, DecoderConfig, LanguageModel
 from tests.model.reference import random_ids
 
 
@@ -116,3 +119,14 @@ def test_drift_from_a_prompt_read_before_is_the_same(tiny):
     ours, theirs = drift_from_full(tiny, ids, steps, prefix), drift_from_full(tiny, ids, steps)
     torch.testing.assert_close(ours.kl, theirs.kl, atol=1e-5, rtol=1e-4)
     assert torch.equal(ours.agrees, theirs.agrees)
+
+
+def test_learned_positions_are_written_one_after_the_other():
+    config = DecoderConfig(n_layers=2, d_model=32, n_heads=2, n_kv_heads=2, d_ff=64, vocab_size=50, context_length=64, head_dim=16, learned_positions=True)
+    torch.manual_seed(0)
+    lm = LanguageModel("learned", Decoder(config), SimpleNamespace(eot=-1))
+    ids, ways = list(range(20)), {"full": {}, "sinks": {"window": 6, "sinks": 2}}
+    steps = list(run_side_by_side(lm, ids, ways, 8))
+    for kind, options in ways.items():
+        alone = run_strategy(lm, ids, kind, 8, **options)
+        assert [step[kind].token for step in steps] == [step.token for step in alone]
