@@ -1,9 +1,46 @@
-"""What all tests share: a tiny random model, and the bundled one."""
+"""What all tests share: a tiny random model, the bundled one, and who runs what."""
 
-import pytest
-import torch
+import os
+import re
+from pathlib import Path
 
-torch.set_num_threads(1)  # two threads that wait for each other on a busy machine are many times slower
+# Two threads that wait for each other on a busy machine are many times slower; NumPy and SciPy look when they are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+PAGES = sorted(file.stem for file in (Path(__file__).resolve().parents[1] / "pages").glob("*.py"))
+LARGE = ("smollm2", "public")  # fixtures that take seconds and much memory
+
+
+def group_of(item) -> str | None:
+    """The tests that one process should run because they need the same: a page's results, a large model, a module's fixture."""
+    if (mark := item.get_closest_marker("xdist_group")) is not None:
+        return mark.args[0]
+    if item.path.parent.name == "ui":
+        named = [value for value in item.callspec.params.values() if value in PAGES] if hasattr(item, "callspec") else []
+        stem = re.fullmatch(r"test_(.+?)(_page)?", item.path.stem)[1]
+        named += sorted((page for page in PAGES if page.startswith(stem)), key=len)
+        if named:
+            return named[0]
+    large = [name for name in LARGE if name in item.fixturenames]
+    if large:
+        return large[0]
+    definitions = [each[-1] for each in item._fixtureinfo.name2fixturedefs.values()]
+    shared = any(each.scope == "module" and not each.argname.startswith("_") for each in definitions)
+    return f"{item.path.parent.name}/{item.path.stem}" if shared else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Groups for xdist; the browser's, which is the longest, first, and what can be handed out one by one last."""
+    groups = {item: group_of(item) for item in items}
+    for item, group in groups.items():
+        if group and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: 0 if groups[item] == "browser" else 1 if groups[item] else 2)
 
 
 @pytest.fixture(scope="session")
