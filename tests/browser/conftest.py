@@ -54,6 +54,11 @@ def settled(page) -> None:
     page.wait_for_function(IDLE)
 
 
+def still(page, ms: int) -> None:
+    """Wait until nothing has changed for `ms`, at most 20 seconds: charts and components come after the script's end."""
+    page.evaluate(STILL, ms)
+
+
 def press_on(page, key: str, now, then) -> None:
     """Press a shortcut until `then` is seen in place of `now` (locators), as anybody would whose key came too early.
 
@@ -84,6 +89,15 @@ def changed(page, before: str) -> str:
     return bars(page)
 
 
+STILL = """ms => new Promise(done => {
+    let waiting
+    const watch = new MutationObserver(again)
+    function again() { clearTimeout(waiting); waiting = setTimeout(end, ms) }
+    function end() { watch.disconnect(); done() }
+    watch.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true})
+    again()
+    setTimeout(end, 20_000)
+})"""
 BARS = ".st-key-next_token_bars .role-mark path"
 SEEN = (
     "[...document.querySelectorAll('.st-key-next_token_bars .role-mark path, .st-key-next_token_bars .role-mark text')]"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import bars, settled
+from tests.browser.conftest import bars, settled, still
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(file.stem for file in (ROOT / "pages").glob("*.py"))
@@ -20,14 +20,14 @@ def test_no_serious_barrier_and_room_on_a_phone(visit, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     theme = ("light", "dark")[PAGES.index(name) % 2]  # the colours are the same on all pages
     page = visit(f"{'' if name == 'home' else name}?lang=de", color_scheme=theme, reduced_motion="reduce")
-    page.wait_for_timeout(1000)  # charts and components come after the script's end
+    still(page, 700)
     found = {}
     for rule in axe.run(page, context={"exclude": NOT_OURS}, options=RULES).response["violations"]:
         if rule["impact"] in ("serious", "critical"):
             found[rule["id"]] = [(node["target"], node.get("failureSummary", "")) for node in rule["nodes"][:3]]
     assert not found
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(700)
+    still(page, 400)
     main = "() => { const m = document.querySelector('[data-testid=stMain]'); return m.scrollWidth - m.clientWidth }"
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390 and page.evaluate(main) <= 1
 
