@@ -13,6 +13,7 @@ from core.ui.frame import fragment, require
 from core.ui.lab import lab
 from core.ui.live_slider import selector, stepped_slider
 from core.ui.searches import cache_sizes, compared, ends, hypothesis_table, marked_strip, searched, winner, written
+from core.ui.seldom import seldom
 from core.ui.wide import draw_wide
 
 MOST_STEPS, STEPS, LONG = 20, 8, 60  # tokens in the tree, at most and at first; tokens of the long texts
@@ -30,7 +31,7 @@ t, lm = page.t, page.lm
 
 def waiting(place, steps):
     """Shows in `place` how far a search has come."""
-    return lambda step: place.progress(step / steps, t("searching", step=step, steps=steps))
+    return seldom(lambda step: place.progress(step / steps, t("searching", step=step, steps=steps)))
 
 
 @fragment

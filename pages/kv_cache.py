@@ -15,6 +15,7 @@ from core.ui.frame import fragment, require
 from core.ui.lab import lab
 from core.ui.live_slider import live_slider
 from core.ui.race import race, start_button
+from core.ui.seldom import seldom
 from core.ui.step_table import step_data, step_table
 from core.ui.strategies import compared_steps, comparison, held_tokens, step_rows, strategy_run, strategy_runs, writing
 from core.ui.token_strip import token_strip
@@ -88,7 +89,7 @@ def compare(ids):
             seed = controls.number(page, "seed", 0, 9999, 0)
         budget = st.session_state.get(page.key("budget"), 32)
         progress = st.progress(0.0)
-        moves = lambda step: progress.progress(step / n, t("compare.progress", step=step, n=n))  # noqa: E731
+        moves = seldom(lambda step: progress.progress(step / n, t("compare.progress", step=step, n=n)))
         runs = strategy_runs(lm, ids, chosen, budget, n, temperature, seed, moves)
         progress.empty()
         if not runs:

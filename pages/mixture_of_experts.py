@@ -12,6 +12,7 @@ from core.ui.charts import draw, seen_first
 from core.ui.expert_score import expert_score
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider
+from core.ui.seldom import seldom
 from core.ui.token_strip import token_strip
 
 LAYERS, EXPERTS = range(1, experts.N_LAYERS + 1), range(1, experts.N_EXPERTS + 1)
@@ -99,7 +100,7 @@ def steer(ids, balance):
             way = controls.segmented(page, "way", ("forbid", "force"), "forbid")
             cell = controls.select(page, "cell", CELLS, "most")
         place = st.empty()
-        whole, change = experts.matters(balance, ids, way, lambda share: place.progress(share, t("steer.working", share=share)))
+        whole, change = experts.matters(balance, ids, way, seldom(lambda share: place.progress(share, t("steer.working", share=share))))
         place.empty()
         at = divmod(int(change.argmax()), len(EXPERTS)) if cell == "most" else tuple(int(part) - 1 for part in cell.split("."))
         says = {"layer": at[0] + 1, "expert": at[1] + 1, "before": whole, "after": whole + change[at], "change": change[at]}

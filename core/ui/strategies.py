@@ -13,6 +13,7 @@ from core.measure.segments import Segment, count, step_segments, without_cache
 from core.ui import live, panels
 from core.ui.charts import draw
 from core.ui.kept import Kept
+from core.ui.seldom import seldom
 from core.ui.step_table import StepRow
 from core.ui.token_strip import Token
 
@@ -164,4 +165,4 @@ def writing(page, place, steps: int) -> OnStep:
         text = "".join(page.lm.tokenizer.labels(tokens))
         place.progress(len(tokens) / steps, page.t("work.running", step=len(tokens), steps=steps, text=text))
 
-    return shows
+    return seldom(shows)
