@@ -20,7 +20,8 @@ def group_of(item) -> str | None:
     if (mark := item.get_closest_marker("xdist_group")) is not None:
         return mark.args[0]
     if item.path.parent.name == "ui":
-        named = [value for value in item.callspec.params.values() if value in PAGES] if hasattr(item, "callspec") else []
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        named = [value for value in values if isinstance(value, str) and value in PAGES]
         stem = re.fullmatch(r"test_(.+?)(_page)?", item.path.stem)[1]
         named += sorted((page for page in PAGES if page.startswith(stem)), key=len)
         if named:
