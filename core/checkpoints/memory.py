@@ -1,5 +1,9 @@
-"""How much memory is free, for this process: the machine's, or what its container (cgroup) leaves."""
+"""How much memory is free, for this process: the machine's, what its container (cgroup) leaves, or what it was told to take.
 
+$GLASSBOX_MEMORY is the most that the process shall hold, in MB, for hosts whose limit cannot be seen from inside.
+"""
+
+import os
 from pathlib import Path
 
 from core.checkpoints.errors import NotEnoughMemory
@@ -13,10 +17,10 @@ _ROOT = Path("/")
 def free_bytes(root: Path = _ROOT) -> int | None:
     """Bytes that can be taken without swapping or being killed; None where the system does not say.
 
-    The least of what the kernel calls available and of what every control group above this process has left,
-    its page cache counted as free (it is given back on demand).
+    The least of what the kernel calls available, of what every control group above this process has left,
+    its page cache counted as free (it is given back on demand), and of what $GLASSBOX_MEMORY leaves.
     """
-    known = [n for n in (_available(root), *_left_in_groups(root)) if n is not None]
+    known = [n for n in (_available(root), _left_of_told(root), *_left_in_groups(root)) if n is not None]
     return max(0, min(known)) if known else None
 
 
@@ -30,11 +34,16 @@ def require_memory(name: str, needed: int) -> None:
 
 def make_room(needed: int = 0) -> bool:
     """Where memory is short beside `needed` bytes more, every memory gives up half of what it keeps; whether that was so."""
+    short = is_short(needed)
+    if short:
+        let_go()
+    return short
+
+
+def is_short(needed: int = 0) -> bool:
+    """Whether less than SHORT would be free with `needed` bytes taken."""
     free = free_bytes()
-    if free is None or free >= needed + SHORT:
-        return False
-    let_go()
-    return True
+    return free is not None and free < needed + SHORT
 
 
 def _available(root: Path) -> int | None:
@@ -42,6 +51,12 @@ def _available(root: Path) -> int | None:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def _left_of_told(root: Path) -> int | None:
+    told = os.environ.get("GLASSBOX_MEMORY", "")
+    status = dict(line.split(":", 1) for line in _lines(root / "proc/self/status")) if told.isdecimal() else {}
+    return int(told) * 1_000_000 - int(status["RssAnon"].split()[0]) * 1024 if "RssAnon" in status else None
 
 
 def _left_in_groups(root: Path) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import freed, glossary, lecture, lessons, models, share, url, walk
+from core.ui import freed, glossary, lecture, lessons, models, share, turns, url, walk
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,7 +130,8 @@ def run() -> None:
                 models.pick(t, stem)
             walk.begin()
             above = st.container()
-            page.run()
+            with turns.narrow():
+                page.run()
             if lessons.active():
                 with above:
                     lessons.guide(t, stem, keys=not mode)
@@ -161,7 +162,7 @@ def fragment(function):
 
     @wraps(function)
     def guarded(*args, **kwargs):
-        with friendly():
+        with friendly(), turns.narrow():
             return function(*args, **kwargs)
 
     return st.fragment(guarded)

@@ -12,7 +12,7 @@ from core.checkpoints.shared import loaded
 from core.decoding import generate
 from core.measure.weight_drift import Scores, changed_tokens, score, shared_start
 from core.models.language_model import LanguageModel
-from core.quantization import FORMATS, GRANULARITIES, MatrixReport, model_bytes, rounded_model
+from core.quantization import FORMATS, GRANULARITIES, MatrixReport, rounded_model
 from core.quantization.sizes import count, matrix_shapes, stored_size
 from core.ui import controls, live, panels
 from core.ui.charts import draw
@@ -90,7 +90,7 @@ def _made(lm: LanguageModel, stored: Stored) -> tuple[LanguageModel, list[Matrix
 
 
 def _make(lm: LanguageModel, stored: Stored) -> tuple[LanguageModel, list[MatrixReport]]:
-    require_memory(f"{lm.name} ({stored.format})", model_bytes(lm) + stored_size(matrix_shapes(lm.config), *stored.arguments).total)
+    require_memory(f"{lm.name} ({stored.format})", 4 * count(matrix_shapes(lm.config)))
     return rounded_model(lm, *stored.arguments)
 
 

@@ -2,16 +2,18 @@
 
 A short answer is never made to wait. Long ones (a text written token by token, a search, a comparison of networks) take turns,
 so that many viewers at once get them in the order they asked for, each as fast as if alone, instead of all together and late.
+Where memory is short every answer takes its turn.
 """
 
 import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import streamlit as st
 
+from core.checkpoints.memory import is_short
 from core.ui.measuring import processors
 from core.ui.texts import Texts
 
@@ -90,6 +92,11 @@ def turn():
     with queue.mine(seat.waiting):
         seat.clear()
         yield
+
+
+def narrow():
+    """For any answer: its turn where memory is short, since answers computed side by side need more of it than one by one."""
+    return turn() if is_short() else nullcontext()
 
 
 class _Seat:

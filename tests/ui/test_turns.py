@@ -50,3 +50,18 @@ def test_what_was_given_up_can_be_asked_for_again(open_page):
     again.click().run()
     assert t("turn.given_up") not in text(at)
     check_whole(at, whole)
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_every_answer_takes_its_turn_where_memory_is_short(open_page, monkeypatch, short):
+    taken, mine = [], turns.Turns.mine
+
+    def counted(queue, *waiting):
+        taken.append(queue.held)
+        return mine(queue, *waiting)
+
+    monkeypatch.setattr(turns, "is_short", lambda: short)
+    monkeypatch.setattr(turns.Turns, "mine", counted)
+    at = open_page("calculator")
+    check_whole(at, len(at.get("vega_lite_chart")))
+    assert taken == ([False] if short else [])  # once for the page, nothing of it is long

@@ -214,6 +214,16 @@ def test_free_memory_is_the_least_of_machine_and_groups(tmp_path):
     assert memory.free_bytes(tmp_path / "nowhere") is None and memory.free_bytes() > 0
 
 
+def test_free_memory_is_also_what_the_server_was_told_to_take(tmp_path, monkeypatch):
+    MB = 1_000_000
+    assert machine(tmp_path, 8000 * MB) > 7000 * MB
+    (tmp_path / "proc/self/status").write_text("Name:\tpython\nVmRSS:\t  900000 kB\nRssAnon:\t  500000 kB\n")
+    assert memory.free_bytes(tmp_path) > 7000 * MB
+    for told, free in (("690", 690 * MB - 512 * MB), ("400", 0), ("much", None)):
+        monkeypatch.setenv("GLASSBOX_MEMORY", told)
+        assert memory.free_bytes(tmp_path) == free or free is None and memory.free_bytes(tmp_path) > 7000 * MB
+
+
 def test_a_model_that_does_not_fit_is_refused_with_both_numbers(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: 600_000_000)
     memory.require_memory("small", 100_000_000)
