@@ -24,6 +24,11 @@ class HeadsReading:
     logits: Tensor  # (V,) of the token after the text
     n_layers: int
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it holds."""
+        return self.logits.nbytes + sum(value.nbytes for value in self.activations.values())
+
     def patterns(self, layer: int) -> Tensor:
         """The maps of a layer's heads (H, T, T): row = the token that looks, column = the token it looks at."""
         q, k = (self.activations[f"blocks.{layer}.attn.{name}"].transpose(0, 1)[None] for name in _KEPT[:2])  # (1, H, T, D)

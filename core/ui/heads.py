@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-import torch
 from torch import Tensor
 
 from core.charts.attention import montage_png
@@ -15,7 +14,9 @@ from core.measure.attention_stats import KINDS, HeadProfile, head_kind, head_pro
 from core.measure.head_steps import HeadSteps
 from core.measure.heads import HeadsReading, logits_without, read_heads, small_maps
 from core.ui import url
+from core.ui.kept import Kept
 
+MOST_BYTES = 64 << 20  # of heads kept over all viewers; a text of 400 tokens is about 18 MB with `mini`
 Head = tuple[int, int]  # layer and head, counted from 0; written "8.6", counted from 1
 
 
@@ -53,9 +54,14 @@ class Heads:
         return best if self.score(best, measure) > 0 or measure == "previous" else self.strongest("previous")
 
 
+_heads = Kept(MOST_BYTES, weigh=lambda heads: heads.reading.nbytes)
+_pictures, _without = Kept(32), Kept(128)
+
+
 def read(lm, ids) -> Heads:
     """All heads on `ids`, from memory where somebody asked before."""
-    return _read(lm, lm.name, tuple(ids))
+    ids = tuple(ids)
+    return _heads.get((lm.name, ids), lambda: _read(lm, ids))
 
 
 def pattern(heads: Heads, head: Head, hide_first: bool = False) -> Tensor:
@@ -66,33 +72,25 @@ def pattern(heads: Heads, head: Head, hide_first: bool = False) -> Tensor:
 
 def pictures(lm, ids, hide_first: bool = False) -> bytes:
     """Small pictures of all maps as one PNG."""
-    return _pictures(lm, lm.name, tuple(ids), hide_first)
+    return _pictures.get((lm.name, tuple(ids), hide_first), lambda: _picture(read(lm, ids), hide_first))
 
 
 def without(lm, ids, off) -> Tensor:
     """Scores (V,) of the next token with the heads `off` switched off."""
-    return torch.from_numpy(_without(lm, lm.name, tuple(ids), tuple(sorted(off))))
+    off = tuple(sorted(off))
+    return _without.get((lm.name, tuple(ids), off), lambda: logits_without(lm, ids, off))
 
 
-# One entry of 400 tokens is about 18 MB: queries, keys and values of all heads.
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _read(_lm, name: str, ids: tuple[int, ...]) -> Heads:
-    reading = read_heads(_lm, ids)
+def _read(lm, ids: tuple[int, ...]) -> Heads:
+    reading = read_heads(lm, ids)
     profiles = [head_profile(reading.patterns(layer), ids) for layer in range(reading.n_layers)]
     kinds = [[head_kind(profile, head) for head in range(len(profile.first))] for profile in profiles]
     return Heads(reading, profiles, kinds)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _pictures(_lm, name: str, ids: tuple[int, ...], hide_first: bool) -> bytes:
-    heads = read(_lm, ids)
+def _picture(heads: Heads, hide_first: bool) -> bytes:
     layers = [heads.reading.patterns(layer) for layer in range(heads.reading.n_layers)]
     return montage_png(np.stack([small_maps(without_first(maps) if hide_first else maps) for maps in layers]))
-
-
-@st.cache_data(max_entries=128, show_spinner=False)
-def _without(_lm, name: str, ids: tuple[int, ...], off: tuple[Head, ...]) -> np.ndarray:
-    return logits_without(_lm, ids, off).numpy()
 
 
 def effect(lm, ids, heads: Heads, off) -> dict[str, str | float]:

@@ -10,7 +10,7 @@ from core.kv_cache import Cache
 from core.models.language_model import LanguageModel
 from core.ui.kept import Kept
 
-MOST_BYTES = 96 << 20  # of keys, values and scores kept over all viewers; a token takes 30 kB with `mini`, 46 kB with SmolLM2
+MOST_BYTES = 64 << 20  # of keys, values and scores kept over all viewers; a token takes 30 kB with `mini`, 46 kB with SmolLM2
 CHUNK = 128  # tokens read at once, so that the logits of a long text never stand in memory together
 
 

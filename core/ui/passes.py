@@ -20,8 +20,7 @@ COLUMNS = 128  # most tokens whose columns are sent
 NARROWEST = 11  # pixels of a column; the browser leaves out earlier tokens that have no room
 ANSWERS = 8  # likeliest next tokens shown
 
-_passes = Kept(3)  # a text of 320 tokens is about 38 MB with `mini`
-_followed = Kept(64)
+MOST_BYTES = 96 << 20  # of passes kept over all viewers; a text of 320 tokens is about 45 MB with `mini`
 
 
 @dataclass(frozen=True)
@@ -55,19 +54,25 @@ class Followed:
         return divmod(int(sizes.argmax()), sizes.shape[1])
 
 
-def read(lm, ids) -> ForwardPass:
-    """The whole pass over `ids`, from memory where somebody asked before."""
-    return _passes.get((lm.name, tuple(ids)), lambda: read_pass(lm, ids))
+@dataclass(frozen=True)
+class Read:
+    """A pass and its positions that somebody followed; they go together."""
+
+    passed: ForwardPass
+    followed: Kept
+
+
+_passes = Kept(MOST_BYTES, weigh=lambda read: read.passed.nbytes)
 
 
 def follow(lm, ids, position: int, answer: int | None = None) -> Followed:
     """What happened at `position`, for the token `answer` or else the likeliest next one."""
     ids = tuple(ids)
-    return _followed.get((lm.name, ids, position, answer), lambda: _follow(lm, ids, position, answer))
+    read = _passes.get((lm.name, ids), lambda: Read(read_pass(lm, ids), Kept(24)))
+    return read.followed.get((position, answer), lambda: _follow(lm, read.passed, ids, position, answer))
 
 
-def _follow(lm, ids, position: int, answer: int | None) -> Followed:
-    passed = read(lm, ids)
+def _follow(lm, passed: ForwardPass, ids, position: int, answer: int | None) -> Followed:
     shares = logit_lens(lm, passed.stream(position)).softmax(-1)  # (2 L + 1, V)
     best = shares[-1].topk(min(ANSWERS, shares.shape[-1]))
     answer = int(best.indices[0]) if answer is None else answer

@@ -1,13 +1,16 @@
 """The map of a forward pass inside its frame: opening parts, following tokens, asking about answers, links, long texts."""
 
 import base64
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
 import torch
 
 from core.costs import parameters, prefill_flops
+from core.kept import Kept
 from core.models import trace
 from core.ui import forward_map, passes
 from core.ui.texts import Texts
@@ -189,3 +192,19 @@ def test_costs_are_the_models_totals(open_page, mini):
 def test_the_component_writes_text_never_html():
     assert "innerHTML" not in forward_map._JS and "insertAdjacentHTML" not in forward_map._JS and "textContent" in forward_map._JS
     assert not any(color in forward_map._JS + forward_map._CSS for color in ("#d9590b", "#3d96d6", "orange", "steelblue"))
+
+
+def test_what_was_followed_goes_with_its_pass(mini, monkeypatch):
+    """A followed position holds its whole pass, so many followed positions of many texts must not outlive the passes."""
+    kept = Kept(2, weigh=lambda read: 1)
+    monkeypatch.setattr(passes, "_passes", kept)
+    texts = [mini.tokenizer.encode(text) for text in ("The sun is hot.", "The moon is cold.", "A star is far.")]
+    for ids in texts:
+        followed = [passes.follow(mini, ids, position) for position in range(len(ids))]
+        assert passes.follow(mini, ids, 1) is followed[1]
+    assert [key[1] for key, _ in kept.items()] == [tuple(ids) for ids in texts[1:]]
+    pinned = [weakref.ref(read.passed) for _, read in kept.items()]
+    kept.halve()
+    del followed
+    gc.collect()
+    assert [alive() is None for alive in pinned] == [True, False]
