@@ -134,5 +134,19 @@ _ENDED = (
 
 def resident(pid: int) -> int:
     """Bytes of memory that a process holds."""
+    return _held(pid, "VmRSS")
+
+
+def own(pid: int) -> int:
+    """What of it is the process's own: not pages of files, which the system takes back when it must."""
+    return _held(pid, "RssAnon")
+
+
+def highest(pid: int) -> int:
+    """The most that it ever held."""
+    return _held(pid, "VmHWM")
+
+
+def _held(pid: int, name: str) -> int:
     with open(f"/proc/{pid}/status") as lines:
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))

@@ -64,8 +64,10 @@ def press_on(page, key: str, now, then) -> None:
 
     A shortcut works once its button is mounted, which nothing on the page tells.
     """
-    for _ in range(6):
+    for attempt in range(6):
         settled(page)
+        if attempt:
+            still(page, 2_000)  # where the answer is only late, a second key would go one too far
         if now.is_visible():
             page.evaluate("() => document.activeElement?.blur()")  # a field would take the key for itself
             page.keyboard.press(key)
