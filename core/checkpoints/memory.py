@@ -4,6 +4,8 @@ $GLASSBOX_MEMORY is the most that the process shall hold, in MB, for hosts whose
 """
 
 import os
+import time
+from functools import lru_cache
 from pathlib import Path
 
 from core.checkpoints.errors import NotEnoughMemory
@@ -44,6 +46,16 @@ def is_short(needed: int = 0) -> bool:
     """Whether less than SHORT would be free with `needed` bytes taken."""
     free = free_bytes()
     return free is not None and free < needed + SHORT
+
+
+def seems_short() -> bool:
+    """As `is_short`, looked up twice a second at most: that reads a dozen files."""
+    return _short_in(int(2 * time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _short_in(half_second: int) -> bool:
+    return is_short()
 
 
 def _available(root: Path) -> int | None:

@@ -7,12 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from core.checkpoints.memory import make_room
+from core.checkpoints.memory import free_bytes, make_room
 from core.kept import Kept
 from core.quantization.kernels import PackedLinear
 from core.tokenizers import Tokenizer
 
-MOST_BYTES = 100 << 20  # together; a quantized copy of `mini` takes 96 MB, a compared network 20, o200k 45
+# Together; a quantized copy of `mini` takes 96 MB, a compared network 20, o200k 45. More where there is plenty when the server starts.
+MOST_BYTES = (100 if (free_bytes() or 0) < 2 << 30 else 320) << 20
 TOKEN = 220  # bytes that a token of an encoding takes, in both directions
 
 

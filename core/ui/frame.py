@@ -8,7 +8,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 
 import streamlit as st
@@ -196,9 +196,14 @@ def sections() -> dict[str, list[tuple[str, str]]]:
     """Section -> (stem, icon) of the pages that exist, in order."""
     found: dict[str, list[tuple[str, str]]] = {}
     for section, stem, icon in PAGES:
-        if (ROOT / "pages" / f"{stem}.py").exists():
+        if _is_there(ROOT / "pages" / f"{stem}.py"):
             found.setdefault(section, []).append((stem, icon))
     return found
+
+
+@cache  # pages do not come and go while the server runs
+def _is_there(file: Path) -> bool:
+    return file.exists()
 
 
 def _pages(t: Texts) -> dict:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 
 import streamlit as st
 
-from core.checkpoints.memory import is_short
+from core.checkpoints.memory import seems_short
 from core.ui.measuring import processors
 from core.ui.texts import Texts
 
@@ -96,7 +96,7 @@ def turn():
 
 def narrow():
     """For any answer: its turn where memory is short, since answers computed side by side need more of it than one by one."""
-    return turn() if is_short() else nullcontext()
+    return turn() if seems_short() else nullcontext()
 
 
 class _Seat:

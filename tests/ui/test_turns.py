@@ -60,7 +60,7 @@ def test_every_answer_takes_its_turn_where_memory_is_short(open_page, monkeypatc
         taken.append(queue.held)
         return mine(queue, *waiting)
 
-    monkeypatch.setattr(turns, "is_short", lambda: short)
+    monkeypatch.setattr(turns, "seems_short", lambda: short)
     monkeypatch.setattr(turns.Turns, "mine", counted)
     at = open_page("calculator")
     check_whole(at, len(at.get("vega_lite_chart")))
