@@ -130,7 +130,7 @@ def run() -> None:
                 models.pick(t, stem)
             walk.begin()
             above = st.container()
-            with turns.narrow():
+            with turns.answer():
                 page.run()
             if lessons.active():
                 with above:
@@ -162,7 +162,7 @@ def fragment(function):
 
     @wraps(function)
     def guarded(*args, **kwargs):
-        with friendly(), turns.narrow():
+        with friendly(), turns.answer():
             return function(*args, **kwargs)
 
     return st.fragment(guarded)

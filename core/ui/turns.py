@@ -18,27 +18,37 @@ from core.ui.measuring import processors
 from core.ui.texts import Texts
 
 QUIET = 0.2  # seconds somebody waits before they are told
-LOOK = 0.1  # seconds between two looks at the queue
+LOOK = 0.1  # seconds between two looks whether the viewer is still there
+LASTS = 2.0  # seconds of computing for which an answer of many pieces waits once
 GIVEN_UP = "_turn_given_up"
+
+
+class _Here(threading.local):
+    """What a thread has of a queue."""
+
+    held = False
+    answer = False  # whether it is in an answer
+    spent = 0.0  # seconds for which this answer had a turn
 
 
 class Turns:
     """A queue with `most` places at the front. `with turns.mine(waiting): ...` runs its block in its turn.
 
     A thread that has a turn may ask again: it has it already. `waiting(place)`, place 1 = next, is called again and again
-    meanwhile; what it raises gives the place up.
+    meanwhile; what it raises gives the place up. In `with turns.answer(): ...` an answer of many pieces waits once: its next
+    piece comes before all who wait, until it has had LASTS seconds; then it goes to the end of the queue.
     """
 
     def __init__(self, most: int):
         self.most = most
         self._queue: list[object] = []
-        self._lock = threading.Lock()
-        self._held = threading.local()
+        self._changed = threading.Condition()
+        self._here = _Here()
 
     @property
     def held(self) -> bool:
         """Whether the calling thread has a turn."""
-        return getattr(self._held, "now", False)
+        return self._here.held
 
     def __len__(self) -> int:
         """How many compute or wait."""
@@ -46,26 +56,44 @@ class Turns:
 
     @contextmanager
     def mine(self, waiting: Callable[[int], None] = lambda place: None):
-        if self.held:
+        here = self._here
+        if here.held:
             yield
             return
-        ticket = object()
-        with self._lock:
-            self._queue.append(ticket)
+        ticket, start = object(), 0.0
+        with self._changed:
+            goes_on = here.answer and 0 < here.spent < LASTS
+            self._queue.insert(self.most if goes_on else len(self._queue), ticket)
         try:
             while (place := self._place(ticket)) > 0:
                 waiting(place)
-                time.sleep(LOOK)
-            self._held.now = True
+                with self._changed:
+                    if self._place(ticket) > 0:
+                        self._changed.wait(LOOK)
+            here.held, start = True, time.monotonic()
             yield
         finally:
-            self._held.now = False
-            with self._lock:
+            if here.held:
+                here.held, here.spent = False, here.spent + time.monotonic() - start
+            with self._changed:
                 self._queue.remove(ticket)
+                self._changed.notify_all()
+
+    @contextmanager
+    def answer(self):
+        here = self._here
+        if here.answer:
+            yield
+            return
+        here.answer, here.spent = True, 0.0
+        try:
+            yield
+        finally:
+            here.answer = False
 
     def _place(self, ticket: object) -> int:
         """How many have to end before it is this ticket's turn."""
-        with self._lock:
+        with self._changed:
             return max(self._queue.index(ticket) - self.most + 1, 0)
 
 
@@ -94,9 +122,11 @@ def turn():
         yield
 
 
-def narrow():
-    """For any answer: its turn where memory is short, since answers computed side by side need more of it than one by one."""
-    return turn() if seems_short() else nullcontext()
+@contextmanager
+def answer():
+    """Frames one answer to a viewer, which waits once. Where memory is short all of it is a turn: side by side takes more."""
+    with turns().answer(), turn() if seems_short() else nullcontext():
+        yield
 
 
 class _Seat:

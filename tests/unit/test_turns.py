@@ -117,3 +117,41 @@ def test_what_is_known_needs_no_turn(monkeypatch):
     assert kept.get("a", lambda: 1) == 1
     monkeypatch.setattr(module, "turn", lambda: pytest.fail("asked for a turn"))
     assert kept.get("a", lambda: 2) == 1
+
+
+@pytest.mark.parametrize("spent, order", [(0.1, ["first", "mine", "other"]), (module.LASTS, ["first", "other", "mine"])])
+def test_an_answer_of_many_pieces_waits_once_unless_it_took_long(monkeypatch, spent, order):
+    queue, seen, there, go_on = Turns(1), [], threading.Event(), threading.Event()
+
+    def work(name, ready=None):
+        with queue.mine():
+            seen.append(name)
+            if ready:
+                ready.set()
+                assert go_on.wait(20)
+
+    def answer():
+        with queue.answer():
+            with queue.mine():
+                pass
+            assert not queue.held
+            monkeypatch.setattr(queue._here, "spent", spent)
+            first.start()
+            assert there.wait(20)
+            other.start()
+            until(lambda: len(queue) == 2)
+            with queue.mine(lambda place: go_on.set()):
+                seen.append("mine")
+
+    first, other = threading.Thread(target=work, args=("first", there)), threading.Thread(target=work, args=("other",))
+    answer()
+    for thread in (first, other):
+        thread.join(20)
+    assert seen == order and not queue.held and len(queue) == 0
+
+
+def test_an_answer_that_ends_early_leaves_the_queue():
+    queue = Turns(1)
+    with pytest.raises(GaveUp), queue.answer(), queue.mine():
+        raise GaveUp
+    assert not queue.held and len(queue) == 0
