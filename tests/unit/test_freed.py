@@ -47,10 +47,15 @@ def test_without_a_growth_now_and_then(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_what_is_held_grows_with_what_is_written():
-    before, size = freed.held(), 64 << 20
-    block = ctypes.create_string_buffer(size)
-    ctypes.memset(block, 1, size)
-    assert freed.held() - before > 0.9 * size
+    size = 64 << 20
+
+    def grown() -> int:
+        before = freed.held()
+        block = ctypes.create_string_buffer(size)
+        ctypes.memset(block, 1, size)
+        return freed.held() - before
+
+    assert max(grown() for _ in range(5)) > 0.9 * size  # meanwhile other threads of this process may free something
 
 
 def test_circles_are_let_go_before_memory_is_handed_back(monkeypatch):
