@@ -94,9 +94,10 @@ def memory():
             data = charts.memory_data(found, titles, t.plain("memory.start"), t.plain("memory.round"))
             spec = charts.memory_chart(LIMIT_MB, page.language, **t.words("memory", "mb", "step", "limit"))
             values = {"start": found["start_mb"], "pages": max(found["after_page_mb"].values()), "spread": found["spread_of_last_rounds"]}
-            values |= {"rounds": len(found["after_round_mb"]), "sessions": found["sessions_a_round"]}
+            values |= {"rounds": len(found["after_round_mb"]), "sessions": found["sessions_a_round"], "after": max(found["after_round_mb"])}
+            values |= {"own": max(found["own_mb"]["after_rounds"]), "told": found["told_mb"]}
             draw(page, "memory", spec, data, t.plain("memory.alt", **values))
-            st.markdown(t("memory.result", **values))
+            st.markdown(t("memory.result", **values) + (f" {t('memory.told', **values)}" if found["told_mb"] else ""))
             panels.download(page, "memory", lambda: data)
 
 
