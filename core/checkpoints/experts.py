@@ -9,7 +9,6 @@ from core.checkpoints.shared import shared
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.models.moe import MoEConfig, with_experts
-from core.models.outline import WithoutStartValues
 
 FOLDER = MODELS / "moe"
 
@@ -17,7 +16,7 @@ FOLDER = MODELS / "moe"
 @shared
 def load_experts(kind: str, folder: Path = FOLDER) -> LanguageModel:
     """One network of the recipe `moe`: "dense", "none", "loss" or "bias". Raises DamagedCheckpoint."""
-    with opened(folder, kind) as (stored, weights), WithoutStartValues():
+    with opened(folder, kind) as (stored, weights):
         config = decoder_config(stored["network"])
         network = filled(with_experts(config, MoEConfig(**stored["experts"])) if stored["experts"] else Decoder(config), weights)
     return LanguageModel(f"moe/{kind}", network, shared_tokenizer())

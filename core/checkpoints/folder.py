@@ -14,7 +14,7 @@ from core.checkpoints.llama import from_llama_config, weight_names
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
-from core.models.outline import outline
+from core.models.outline import WithoutStartValues, outline
 from core.tokenizers import Tokenizer, load_ranks
 
 
@@ -78,11 +78,14 @@ def opened(folder: Path, kind: str = "") -> Iterator[tuple[dict, dict[str, Tenso
     """config.json and the weights of a folder, in float32, for networks of any kind: `with opened(folder) as (stored, weights):`.
 
     Of several networks in one folder, `kind` says which: <kind>.json and <kind>.safetensors, as core.training.saving writes them.
+    What the body builds gets no start values: all weights come from the file.
     Raises DamagedCheckpoint, also where the body finds that something is missing or does not fit.
     """
     file = _existing(folder / f"{kind or 'model'}.safetensors")
     try:
-        yield json.loads((folder / f"{kind or 'config'}.json").read_text("utf-8")), {name: w.float() for name, w in load_file(file).items()}
+        stored, weights = json.loads((folder / f"{kind or 'config'}.json").read_text("utf-8")), load_file(file)
+        with WithoutStartValues():
+            yield stored, {name: w.float() for name, w in weights.items()}
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise DamagedCheckpoint(_shown(file), "is damaged or incomplete") from error
 

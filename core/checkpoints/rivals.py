@@ -9,7 +9,6 @@ from core.checkpoints.folder import opened
 from core.checkpoints.registry import MODELS
 from core.checkpoints.shared import shared
 from core.models.decoder import Decoder
-from core.models.outline import WithoutStartValues
 from core.models.recurrent import RecurrentConfig, RecurrentLM
 
 FOLDER = MODELS / "rnn_vs_transformer"
@@ -19,5 +18,5 @@ KINDS = ("transformer", "gru")
 @shared
 def load_rival(kind: str, folder: Path = FOLDER) -> nn.Module:
     """One of KINDS, loaded once per process. Raises DamagedCheckpoint."""
-    with opened(folder, kind) as (stored, weights), WithoutStartValues():
+    with opened(folder, kind) as (stored, weights):
         return filled(RecurrentLM(RecurrentConfig(**stored)) if kind == "gru" else Decoder(decoder_config(stored)), weights)

@@ -15,7 +15,6 @@ from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.models.latent_attention import LatentConfig, with_latent_attention
-from core.models.outline import WithoutStartValues
 
 KINDS = ("mha", "gqa", "mqa", "mla")
 FOLDER = MODELS / "attention_variants"
@@ -23,7 +22,7 @@ FOLDER = MODELS / "attention_variants"
 
 def load(kind: str, folder: Path = FOLDER) -> Decoder:
     """A network as it was saved, in 32-bit numbers, ready to read: each call a fresh one. Raises DamagedCheckpoint."""
-    with opened(folder, kind) as (shape, weights), WithoutStartValues():
+    with opened(folder, kind) as (shape, weights):
         config = decoder_config(shape["network"])
         return filled(with_latent_attention(config, LatentConfig(**shape["latent"])) if shape["latent"] else Decoder(config), weights)
 
