@@ -7,7 +7,7 @@ from core.measure.association import associations, spread
 from core.measure.calibration import at_temperature, reliability
 from core.measure.continuations import continuation_logprobs
 from core.ui import calibrated, controls, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider, selector
 
@@ -48,6 +48,7 @@ def pair():
         data = charts.pair_data(words, a, b)
         spec = charts.pair_chart(len(words), *(t.plain(f"pair.{name}") for name in ("first", "second", "word", "share")), page.language)
         draw(page, "pair", spec, data, t.plain("pair.alt", first=first[-80:], second=second[-80:], n=len(words)))
+        seen_first()
         panels.download(page, "pair", lambda: data)
     most = abs(a - b).argmax()
     factor = max(a[most], b[most]) / max(min(a[most], b[most]), 1e-12)

@@ -120,10 +120,10 @@ def matrix(pictures, captions, seen, read):
         spec = charts.matrix_chart(len(captions), **words, temperature=temperature, follow=follow, language=page.language)
         own = float((cosines[0] / temperature).softmax(0)[0])
         ui_charts.draw(page, "matrix", spec, data, t.plain("matrix.alt", share=own, caption=captions[0]))
+        ui_charts.seen_first()
         losses = {"loss": float(contrastive_loss(seen, read, 1 / temperature)), "blind": blind_loss(len(captions))}
         panels.metrics(page, losses, {"loss": ".2f", "blind": ".2f"})
         panels.download(page, "matrix", lambda: data.drop(columns="image"))
-    ui_charts.seen_first()
 
 
 def the_map(picture, text, own, told):

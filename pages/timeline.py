@@ -8,7 +8,7 @@ from core.charts.timeline import ROW, timeline_chart, timeline_data
 from core.history import BADGES, CHECKS, TOPICS, chosen, events
 from core.history.recomputed import tokens_per_parameter, tokens_per_round, win_rate
 from core.ui import controls, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, sections
 
 FIRST, LAST = 2017, 2027
@@ -46,12 +46,9 @@ def experiment():
     names = [event.name for event in found]
     if st.session_state.get(page.key("event")) not in names:
         st.session_state.pop(page.key("event"), None)
-    line, card = st.container(), st.container()
-    with card:
-        opened = events()[controls.select(page, "event", names, names[-1])]
-        read(opened)
-    with line:
-        staircase(found, opened)
+    staircase(found, events()[controls.seeded(page, "event", names, names[-1])])
+    seen_first()
+    read(events()[controls.select(page, "event", names, names[-1])])
     made = [check for event in found for check in CHECKS.get(event.name, ()) if check.published is not None]
     agree = sum(check.agrees() for check in made)
     firm = sum(event.badge in FIRM for event in found) / len(found)

@@ -159,7 +159,7 @@ def text(
     example = t.plain(f"{name}.default")
     url.seed(page, name, example, str)
     _follow_language(page, name)
-    field, extra = (st.text_input, {"live": "50ms"} if live else {}) if live or one_line else (st.text_area, {"height": 100})
+    field, extra = (st.text_input, {"live": "20ms"} if live else {}) if live or one_line else (st.text_area, {"height": 100})
     label, info = t(f"{name}.label"), t.maybe(f"{name}.help")
     typed = field(label, key=key, placeholder=example, help=info, persist_state="session", **extra)
     if not url.share(page, name, None if typed == example else typed):
@@ -188,12 +188,18 @@ def clean(text: str) -> tuple[str, int]:
     return kept, len(text) - len(kept)
 
 
-def _choice(widget, page, name: str, options: Sequence, default, **extra):
+def seeded(page, name: str, options: Sequence, default):
+    """What a choice is set to, before it is on the page: for a picture that stands above it."""
     key = page.key(name)
     by_text = {str(option): option for option in options}
     url.seed(page, name, default, lambda raw: _known(by_text, raw))
     if st.session_state[key] not in options:
         st.session_state[key] = default
+    return st.session_state[key]
+
+
+def _choice(widget, page, name: str, options: Sequence, default, **extra):
+    seeded(page, name, options, default)
     value = widget(
         page.t(f"{name}.label"),
         options,
@@ -287,5 +293,6 @@ def _preset_of(page, text: str | None, language: str, group: str) -> str | None:
 
 
 __all__ = [
-    "LANGUAGES", "clean", "number", "presets", "prompt", "segmented", "select", "set_value", "several", "slider", "text", "toggle",
+    "LANGUAGES", "clean", "number", "presets", "prompt", "seeded", "segmented", "select", "set_value", "several", "slider", "text",
+    "toggle",
 ]  # fmt: skip
