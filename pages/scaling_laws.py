@@ -40,9 +40,9 @@ def experiment():
         with two:
             law = controls.segmented(page, "law", ("line", "floor"), "line")
             left = int(live_slider(page, "left", 0, 3, 0, 1, every_step=True))
-        found = scaling.fit(against, held, left, law == "floor")
-        told = scaling.says(page, found, against)
         entries, going = scaling.live_entries(page)
+        found = scaling.with_own(page, against, held, left, law == "floor", entries)
+        told = scaling.says(page, found, against)
         scaling.picture(page, found, against, told, entries)
     seen_first()
     panels.takeaway(page, "takeaway_held" if found.held else "takeaway_all", axis=t.plain(f"runs.short.{against}"), **told)

@@ -37,7 +37,8 @@ def runs_data(
     """All that `runs_chart` shows, one row a run and a place of the law: kind, x, loss, role, family, law, low, high, away.
 
     `band` are the ends of the interval at `places`; `live` holds one dict a measurement of runs trained here (run, size
-    and what a GridRun names); `name(number)` writes parameters and tokens in few signs.
+    and what a GridRun names; a finished one also as `run_of_grid`, for it may be among `fitted`); `name(number)` writes
+    parameters and tokens in few signs.
     """
     columns = ("kind", "x", "loss", "role", "family", "law", "low", "high", "away", "size", "seen")
     rows = [("law", x, y, "computed", "", y, low, high, 0.0, "", "") for x, y, low, high in zip(places, law(places), *band)]
@@ -54,7 +55,8 @@ def runs_data(
     for entry in live:
         x, kind, loss = entry[against], "trained" if entry.get("last") else "training", entry["held_out"]
         said = (name(entry["parameters"]), name(entry["tokens"]))
-        rows.append((kind, x, loss, "reused", f"live {entry['run']}", float(law(x)), 0.0, 0.0, loss / float(law(x)) - 1, *said))
+        role = "computed" if entry.get("run_of_grid") in fitted else "reused"
+        rows.append((kind, x, loss, role, f"live {entry['run']}", float(law(x)), 0.0, 0.0, loss / float(law(x)) - 1, *said))
     table = pd.DataFrame(rows, columns=columns)
     return table.astype({column: "float32" for column in ("x", "loss", "law", "low", "high", "away")})
 
@@ -97,7 +99,8 @@ def residuals_chart(against: str, low: float, high: float, million: str, billion
     x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, million, billion))
     percent = alt.Axis(format="+.0%", tickCount=5, gridOpacity=0.4)
     y = alt.Y("shown:Q", title=words["away"], scale=alt.Scale(domain=[-AWAY, AWAY], nice=False), axis=percent)
-    base = alt.Chart().transform_filter("datum.kind == 'run' && datum.role != 'dropped'")
+    spoken_of = "datum.kind == 'run' && datum.role != 'dropped' || datum.kind == 'trained' && datum.role == 'computed'"
+    base = alt.Chart().transform_filter(spoken_of)
     base = base.transform_calculate(shown=f"clamp(datum.away, -{AWAY}, {AWAY})", zero="0").encode(x=x, y=y, color=role_color())
     tooltip = [alt.Tooltip("size:N", title=" "), alt.Tooltip("away:Q", title=words["away"], format="+.1%")]
     zero = alt.Chart().transform_aggregate(n="count()").mark_rule(strokeWidth=1.5, stroke="currentColor").encode(y=alt.datum(0))

@@ -1,6 +1,6 @@
 """Scaling laws on the page: the recorded grid, the law fitted to some of its runs, runs trained here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,8 @@ class Fit:
     law: PowerLaw
     fitted: list[GridRun]
     held: list[GridRun]
-    band: tuple[np.ndarray, np.ndarray]  # at `charts.law_places`
+    places: np.ndarray  # where it is drawn
+    band: tuple[np.ndarray, np.ndarray]  # at `places`
     exponent: tuple[float, float]
 
 
@@ -48,23 +49,26 @@ def grid() -> list[GridRun]:
     return read_runs(FILE)
 
 
-def fit(against: str, held: int, left: int, floor: bool) -> Fit:
-    """The law that the controls ask for, from memory or worked out: for a line 30 ms of computing, with a floor 100 to 300."""
+def fit(against: str, held: int, left: int, floor: bool, own: tuple[GridRun, ...] = ()) -> Fit:
+    """The law that the controls ask for, from memory or worked out: for a line 30 ms of computing, with a floor 100 to 300.
+
+    `own` are runs trained here that shall count; they do where `along` lets them.
+    """
 
     def compute() -> Fit:
-        runs = along(grid(), against)
+        runs = along([*grid(), *own], against)
         x, loss = (np.array([getattr(run, name) for run in runs], float) for name in (against, "held_out"))
         inside, beyond = split(x, held, left, by_factor=against == "flops")
-        law, places = fit_power_law(x[inside], loss[inside], floor), charts.law_places(grid(), against)
+        law, places = fit_power_law(x[inside], loss[inside], floor), charts.law_places([*grid(), *runs], against)
         asked = bootstrap(
             lambda *points: fit_power_law(*points, floor, near=law), (x[inside], loss[inside]),
             lambda found: np.append(found(places), found.exponent), times=TIMES,
         )  # fmt: skip
         low, high = (np.array([getattr(one, end) for one in asked]) for end in ("low", "high"))
         chosen = [[run for run, take in zip(runs, which) if take] for which in (inside, beyond)]
-        return Fit(law, *chosen, (low[:-1], high[:-1]), (float(low[-1]), float(high[-1])))
+        return Fit(law, *chosen, places, (low[:-1], high[:-1]), (float(low[-1]), float(high[-1])))
 
-    return _fits.get((against, held, left, floor), compute)
+    return _fits.get((against, held, left, floor, own), compute)
 
 
 def amount(page):
@@ -94,7 +98,10 @@ def says(page, found: Fit, against: str) -> dict:
 
 
 def live_entries(page) -> tuple[list[dict], bool]:
-    """Measurements of the runs trained here, the present one last, as `charts.runs_data` takes them; whether it goes on."""
+    """Measurements of the runs trained here, the present one last, as `charts.runs_data` takes them; whether it goes on.
+
+    The last measurement of a finished run carries it as `run_of_grid`.
+    """
     state = st.session_state
     run, status, rows = pretraining.current(page)
     kept = state.setdefault(page.key("trained"), [])
@@ -109,14 +116,37 @@ def live_entries(page) -> tuple[list[dict], bool]:
     for number, measured in enumerate(measurements, 1):
         about = {"run": number, "parameters": measured[0]["parameters"]} if measured else {}
         entries += [about | row for row in measured if row.get("held_out") and row["tokens"]]
+        if entries and entries[-1].get("last"):
+            entries[-1] |= {"run_of_grid": _as_grid_run(entries[-1])}
     return entries, status in (desks.RUNNING, desks.WAITING)
+
+
+def _as_grid_run(entry: dict) -> GridRun:
+    """A finished run trained here, as the grid would have recorded it, without its curve."""
+    like = next(run for run in grid() if run.parameters == entry["parameters"])
+    same = {name: entry[name] for name in ("tokens", "passes", "flops", "held_out", "seconds")}
+    return replace(like, **same, estimate=6.0 * like.parameters * entry["tokens"], machine="", curve=())
+
+
+def with_own(page, against: str, held: int, left: int, floor: bool, entries: list[dict]) -> Fit:
+    """The law, with the runs trained here where the viewer wants them counted; says what that changed."""
+    without = fit(against, held, left, floor)
+    own = tuple(entry["run_of_grid"] for entry in entries if "run_of_grid" in entry)
+    if not own or not controls.toggle(page, "own"):
+        return without
+    found = fit(against, held, left, floor, own)
+    counted = sum(run in found.fitted for run in own)
+    told = {"n": counted, "with": found.law.exponent, "without": without.law.exponent}
+    if not counted and against != "flops":
+        told["what"] = page.t.plain(f"own.whats.{against}")
+    st.caption(page.t("own.counted" if counted else "own.elsewhere" if "what" in told else "own.left_out", **told))
+    return found
 
 
 def picture(page, found: Fit, against: str, told: dict, entries: list[dict]) -> None:
     """The runs with the law through them, and below how far they lie from it."""
     t, runs = page.t, grid()
-    places = charts.law_places(runs, against)
-    data = charts.runs_data(runs, against, found.law, places, found.band, found.fitted, found.held, entries, amount(page))
+    data = charts.runs_data(runs, against, found.law, found.places, found.band, found.fitted, found.held, entries, amount(page))
     words = t.words("runs", "loss", "fit", "held", "other", "live", "size", "seen", "law") | {"axis": t.plain(f"runs.axes.{against}")}
     axis = (against, *charts.reach(runs, against), t.plain("units.m"), t.plain("units.b"))
     draw(page, "runs", charts.runs_chart(*axis, page.language, **words), data, t.plain("runs.alt", **told))

@@ -65,11 +65,32 @@ def test_a_run_trained_here_joins_the_picture_and_goes_again(open_page, monkeypa
     data = chart_data(at)
     (trained,) = data[data["kind"] == "trained"].to_dict("records")
     assert trained["loss"] == pytest.approx(run.rows[-1]["held_out"]) and trained["x"] == pytest.approx(run.rows[-1]["flops"])
-    assert "Finished" in text(at)
+    assert "Finished" in text(at) and trained["role"] == "reused"
+    assert_own_run_counts_where_it_may(at, run.rows)
     at.button(key="scaling_laws_start").click().run(timeout=120)
     assert (chart_data(at)["kind"] == "trained").sum() == 2
     at.button(key="scaling_laws_reset").click().run()
     assert (chart_data(at)["kind"] == "trained").sum() == 0 and not at.exception
+
+
+def assert_own_run_counts_where_it_may(at, rows):
+    """Counted in, the line is numpy's through the front of all runs; against parameters the run has no say."""
+    before = chart_data(at)
+    at.toggle(key="scaling_laws_own").set_value(True).run()
+    after = chart_data(at)
+    assert after[after["kind"] == "trained"]["role"].tolist() == ["computed"]
+    runs = along(scaling.grid(), "flops")
+    x, loss = ([getattr(run, name) for run in runs] + [rows[-1][name]] for name in ("flops", "held_out"))
+    inside = [place for place, at_x in enumerate(x) if at_x <= 1.0001 * max(x) / 9]  # two factors of 3 are held out
+    slope, _ = np.polyfit(np.log([x[i] for i in inside]), np.log([loss[i] for i in inside]), 1)
+    law = after[after["kind"] == "law"]
+    drawn, _ = np.polyfit(np.log(law["x"]), np.log(law["loss"]), 1)
+    assert drawn == pytest.approx(slope, abs=1e-4) and law["x"].min() < before[before["kind"] == "law"]["x"].min() / 2
+    assert f"{-slope:.3f}" in text(at)
+    at.segmented_control(key="scaling_laws_against").set_value("parameters").run()
+    assert "count only against computing" in text(at) and (chart_data(at)["role"] == "computed").sum() > 0
+    at.toggle(key="scaling_laws_own").set_value(False).run()
+    at.segmented_control(key="scaling_laws_against").set_value("flops").run()
 
 
 def test_nonsense_in_the_link_is_reset(open_page):
