@@ -3,11 +3,13 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import streamlit as st
 
 from core.ui import walk
 
+_BAR = 72  # pixels of a share's bar in a table
 _BADGES = {
     "live": (":material/bolt:", "orange"),
     "recorded": (":material/history:", "violet"),
@@ -106,20 +108,31 @@ def sources(page) -> None:
 
 
 def table(page, name: str, data, shares: Sequence[str] = (), whole=None) -> None:
-    """A table with its download; column heads are the texts `<name>.<column>`, `shares` are drawn as bars from 0 to 1.
+    """A table with its download; column heads are the texts `<name>.<column>`, `shares` have bars from 0 to 1 beside them.
 
     `whole` is what the download holds where `data` is only a part of it.
     """
-    heads = {column: page.t.plain(f"{name}.{column}") for column in data}
-    bars = {
-        column: st.column_config.ProgressColumn(heads[column], format="percent", min_value=0, max_value=1) for column in shares
-    }
-    numbers = {
-        column: st.column_config.NumberColumn(heads[column], format="localized")
-        for column in data.select_dtypes("number")
-    }
-    st.dataframe(data, hide_index=True, column_config=heads | numbers | bars)
+    shown, config = data.reset_index(drop=True), {column: page.t.plain(f"{name}.{column}") for column in data}
+    for column in shares:
+        bar = f"{column}_bar"
+        shown.insert(shown.columns.get_loc(column) + 1, bar, shown[column])
+        config[bar] = st.column_config.ProgressColumn(" ", width=_BAR, format=" ", min_value=0, max_value=1)
+    st.dataframe(written(page.t, shown, shares), hide_index=True, column_config=config)
     download(page, name, lambda: data if whole is None else whole)
+
+
+def written(t, data, shares: Sequence[str] = ()):
+    """`data` with its numbers written as the page's language does (1.234,5 and 12,3 %); they still sort as numbers.
+
+    Streamlit's own number formats follow the browser's language. A column has one number of decimals, three at most.
+    """
+    formats = {}
+    for column in data.select_dtypes("number"):
+        places, sign = (2, "%") if column in shares else (3, "f")
+        values = data[column].dropna() * (100 if sign == "%" else 1)
+        spec = f",.{next((n for n in range(places) if (values.round(n) - values).abs().max() < 1e-9), places)}{sign}"
+        formats[column] = partial(t.number, spec=spec)
+    return data.style.format(formats, na_rep="–")
 
 
 def download(page, name: str, table: Callable) -> None:

@@ -208,7 +208,7 @@ def counting(page) -> None:
     table = pd.DataFrame(rows, columns=names)
     written = amount(page)
     shown = table.assign(**{name: table[name].map(written) for name in names[:2]})
-    shown = shown.assign(**{name: table[name].map(lambda n: f"{n:.2e}") for name in names[2:4]})
+    shown = shown.assign(**{name: table[name].map(lambda n: page.t.number(n, ".2e")) for name in names[2:4]})
     with panels.panel(page, "counting", "arithmetic"):
         panels.table(page, "counting", shown, shares=("ratio",), whole=table)
         told = {"low": table["ratio"].min(), "high": table["ratio"].max(), "seen": written(max(run.tokens for run in grid()))}
