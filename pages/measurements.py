@@ -1,6 +1,8 @@
 """Measurements: how fast the pages answer, how many viewers and how much memory a server bears, and where that was measured."""
 
+import re
 import statistics
+from datetime import date
 
 import streamlit as st
 
@@ -29,8 +31,9 @@ def title(stem):
 
 
 def called(row):
-    """What a control is called on its own page, else by its name."""
-    control = Texts(row["page"], page.language).maybe(f"{row['control']}.label") or row["control"]
+    """What a control is called here, else on its own page, without the explanation after a colon or semicolon; and how long it took."""
+    own = t.maybe(f"controls.{row['page']}_{row['control']}") or Texts(row["page"], page.language).maybe(f"{row['control']}.label")
+    control = re.split("[:;]", own or row["control"])[0]
     return t.plain("speed.row", page=title(row["page"]), control=control, ms=row["median_ms"])
 
 
@@ -49,14 +52,15 @@ def experiment():
     kind = controls.segmented(page, "kind", kinds, "all")
     rows, empty = measured_controls(run, kind), run["empty_page"]["median_ms"]
     with panels.panel(page, "speed", "recorded"):
-        data = charts.controls_data(rows, {(row["page"], row["control"]): called(row) for row in rows})
+        data = charts.controls_data(rows, [called(row) for row in rows])
         words = t.words("speed", "ms", "name", "ratio", "twice")
         slowest = max(row["median_ms"] for row in measured_controls(run))
         spec = charts.controls_chart(empty, 100 * (slowest // 100 + 3), language=page.language, **words)
         spec = of_height(spec, max(len(rows), 2), charts.ROW, 60)
         draw(page, "speed", spec, data, t.plain("speed.alt", n=len(rows), within=within(rows, BOUND), slowest=data["name"][0]))
         panels.download(page, "speed", lambda: data)
-        st.caption(t("speed.machine", date=run["date"], cores=run["machine"]["cores"], processor=run["machine"]["processor"]))
+        machine = {name: run["machine"][name] for name in ("cores", "processor")}
+        st.caption(t("speed.machine", date=date.fromisoformat(run["date"]), **machine))
     every = measured_controls(run)
     panels.takeaway(page, n=len(every), within=within(every, BOUND), empty=empty, median=statistics.median(r["median_ms"] for r in every))
 

@@ -10,12 +10,12 @@ from core.charts.theme import finish, in_role, role_color, spec
 ROW = 36  # pixels a control: its name above its bar
 
 
-def controls_data(rows: Sequence[Mapping], names: Mapping[tuple[str, str], str]) -> pd.DataFrame:
-    """One row a control; `names` says what (page, control) is called."""
+def controls_data(rows: Sequence[Mapping], names: Sequence[str]) -> pd.DataFrame:
+    """One row a control with its name; a control may have several rows, one for each picture it drives."""
     return pd.DataFrame(
         {
             "row": range(len(rows)),
-            "name": [names[row["page"], row["control"]] for row in rows],
+            "name": list(names),
             "median": [row["median_ms"] for row in rows],
             "low": [min(ms for ms in row["ms"] if ms is not None) for row in rows],
             "high": [max(ms for ms in row["ms"] if ms is not None) for row in rows],

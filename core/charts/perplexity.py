@@ -126,9 +126,11 @@ def jensen_chart(most: int, language: str = "en", **words: str):
     both = base.transform_filter("datum.kind != 'token'")
     gap = both.mark_line(strokeWidth=2, strokeDash=[4, 4], stroke="currentColor")
     marks = []
-    for kind, shape in (("right", "circle"), ("wrong", "cross")):
+    for kind, shape, dx, dy in (("right", "circle", 16, 9), ("wrong", "cross", -8, -17)):  # one below the line of dots, one above
         one = both.transform_filter(f"datum.kind == '{kind}'")
         marks.append(one.mark_point(filled=True, size=170, opacity=1, fill="currentColor", stroke="currentColor", shape=shape))
-        text = one.mark_text(align="right", dx=-14, fontSize=14, fontWeight=600, fill="currentColor")
-        marks.append(text.encode(text="word:N"))
+        for half, place in (("<", {"align": "left", "dx": dx, "dy": dy}), (">=", {"align": "right", "dx": -14})):
+            text = one.transform_filter(f"datum.bits {half} {most / 2}")
+            text = text.mark_text(fontSize=14, fontWeight=600, fill="currentColor", **place)
+            marks.append(text.encode(text="word:N"))
     return finish(alt.layer(dots, gap, *marks), language, height=280)

@@ -3,6 +3,7 @@
 import re
 import string
 import tomllib
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -86,7 +87,7 @@ class _Numbers(string.Formatter):
         text = super().format_field(value, spec)
         if isinstance(value, str):
             return escaped(text) if self.escape else text
-        if self.language == "de":
+        if self.language == "de" and not isinstance(value, date):
             text = text.translate(str.maketrans(",.", ".,")).replace("%", "\u202f%")
         return text
 

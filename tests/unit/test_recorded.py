@@ -23,7 +23,7 @@ def test_controls_are_sorted_and_those_never_seen_to_move_are_left_out():
 
 
 def test_rows_of_the_picture():
-    data = controls_data(controls(RUN), {("a", "x"): "X", ("a", "y"): "Y"})
+    data = controls_data(controls(RUN), ["Y", "X"])
     assert data[["name", "median", "low", "high", "role"]].values.tolist() == [["Y", 305, 300, 310, "computed"], ["X", 20, 10, 30, "reused"]]
     assert controls_chart(100, 400, ms="ms", name="n", ratio="r", twice="t")["layer"]
 
