@@ -55,7 +55,7 @@ def filling(read):
         seen_first()
         kept.gap_strip(page, found, at)
         st.markdown(t("gap.result", **says))
-        panels.download(page, "gap", lambda: data)
+        panels.download(page, "gap", lambda: data.drop(columns="row"))
     panels.takeaway(page, **says)
     there = kept.translation(read.ids, read.target)
     with panels.panel(page, "masks", "live"):

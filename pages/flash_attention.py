@@ -36,7 +36,7 @@ if page.entered:
 @fragment
 def guess(ids):
     def answer():
-        found = tiled(lm, ids, lm.config.n_layers - 1, 0, 8, 8)
+        found = tiled(lm, ids, *head_choice(page, "8.6", controls.seeded), 8, 8)
         return "same", {"difference": found.difference, "tiles": len(found.bounds)}
 
     panels.predict(page, ("other", "roughly", "same"), answer)

@@ -79,7 +79,7 @@ def experiment(ids):
             products, own = (index_products(kind, lm.config.n_heads, lm.config.head_dim) for kind in (index, "own"))
             st.markdown(t("mask.index", index=products, own=2 * own, share=products / (2 * own), all=counts["all"]))
         panels.download(page, "mask", lambda: data)
-    panels.takeaway(page, **counts)
+    panels.takeaway(page, "takeaway_all" if pattern == "full" else "takeaway", **counts)
 
 
 @fragment

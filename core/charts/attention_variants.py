@@ -152,7 +152,7 @@ def models_chart(rows: int, lines: tuple[tuple[str, float], ...], language: str 
     y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, labelFontSize=12, labelOverlap=False))
     tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("heads:N", title=words["heads"])]
     tooltip += [alt.Tooltip(f"{field}:Q", title=words[role], format=",.3~g") for field, role in (("gb", "reused"), ("unshared", "dropped"))]
-    color = role_color(labels={role: words[role] for role in ("reused", "dropped")})
+    color = role_color(labels={role: words[role] for role in ("reused", "dropped")}, columns=1)
     base = alt.Chart().transform_calculate(kept="clamp(datum.gb, 0.01, 50000)", all="clamp(datum.unshared, 0.01, 50000)").encode(y=y)
     kept, all_ = alt.X("kept:Q", title=words["axis"], scale=x_scale, axis=axis), alt.X("all:Q", scale=x_scale)
     saved = base.transform_calculate(role="'dropped'").mark_rule(strokeWidth=3, opacity=0.5).encode(x=kept, x2="all:Q", color=color)

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, role_color, spec
+from core.charts.theme import finish, in_order, role_color, spec
 from core.charts.tokens import axis_labels
 
 ROW = 30  # pixels a candidate
@@ -71,7 +71,7 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     base = alt.Chart()
     if follow:
         base = base.transform_filter("isValid(toNumber(slider)) ? abs(datum.temperature - toNumber(slider)) < 1e-4 : datum.now")
-    base = base.encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
+    base = base.encode(y=alt.Y("label:N", sort=in_order("rank"), axis=labels), tooltip=tooltip)
     color = role_color(labels={"computed": after, "dropped": before} if before else None)
     behind = base.transform_calculate(role="'dropped'").mark_bar(size=19, opacity=0.5, cornerRadiusEnd=4)
     front = base.transform_calculate(role="'computed'").mark_bar(size=10 if before else 19, cornerRadiusEnd=4)

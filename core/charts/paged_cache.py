@@ -117,7 +117,7 @@ def time_chart(language: str = "en", **words: str):
     chart = alt.Chart().mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=40)).encode(
         x=alt.X("tokens:Q", title=words["tokens"], scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickMinStep=1)),
         y=alt.Y("blocks:Q", title=words["blocks"], axis=alt.Axis(tickMinStep=1, tickCount=5, gridOpacity=0.5)),
-        color=role_color(labels={role: words[role] for role in ("dropped", "paged", "computed")}, columns=2),
+        color=role_color(labels={role: words[role] for role in ("dropped", "paged", "computed")}, columns=1),
         order="i:Q",
         tooltip=[alt.Tooltip("tokens:Q", title=words["tokens"]), alt.Tooltip("blocks:Q", title=words["blocks"])],
     )  # fmt: skip

@@ -135,7 +135,7 @@ def held_out_data(losses: Mapping[str, Mapping[str, float]], names: Mapping[str,
 @spec
 def held_out_chart(transformer: str, gru: str, loss: str, language: str = "en"):
     """Held-out losses, a row a source, both networks joined by a line."""
-    y = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=170))
+    y = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=170, labelOverlap=False))
     scale = alt.Scale(domain=[3.5, 5], nice=False)
     x = alt.X("transformer:Q", scale=scale, title=loss)
     color = role_color(labels={"computed": transformer, "reused": gru})

@@ -68,7 +68,7 @@ def sweep_chart(names: tuple[str, ...], form: str, language: str = "en", follow:
     """
     x = alt.X("width:Q", title=words["width"], scale=alt.Scale(type="log", base=2, nice=False), axis=alt.Axis(grid=False, format="d"))
     y = alt.Y("value:Q", title=words["value"], axis=alt.Axis(format=form, tickCount=5, gridOpacity=0.5))
-    legend = alt.Legend(title=None, orient="top", columns=4, labelLimit=0, symbolType="square")
+    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=0, symbolType="square")
     color = alt.Color("series:N", scale=alt.Scale(domain=list(names)), legend=legend)
     tooltip = [
         alt.Tooltip("series:N", title=" "),

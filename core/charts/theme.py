@@ -91,6 +91,14 @@ def in_role(chart, role: str):
     return chart.transform_calculate(role=_quoted(role)).encode(color=role_color())
 
 
+def in_order(field: str) -> alt.EncodingSortField:
+    """Rows by a column that counts them.
+
+    Left to the order they come in (`sort=None`), a name that was there before the data changed keeps its old place.
+    """
+    return alt.EncodingSortField(field, op="min")
+
+
 def finish(chart, language: str = "en", height: int | None = None):
     """What every chart gets last: no frame, the language's number signs, a height that does not jump."""
     if height is not None:

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import finish, in_order, in_role, role_color, spec
 from core.charts.tokens import axis_labels
 
 ROWS, LEAST = 9, 0.005  # candidates for a gap, and the share from which one of the networks makes a word one
@@ -18,7 +18,8 @@ def gap_data(both: np.ndarray, left: np.ndarray, words: Sequence[str], right: in
     """The likeliest words for a gap by each network, both (V,); `right` is the id that stood there and always among them."""
     both, left = np.asarray(both, np.float32), np.asarray(left, np.float32)
     taken = {right, *np.argsort(-both)[:5].tolist(), *np.argsort(-left)[:5].tolist()}
-    order = sorted((i for i in taken if i == right or max(both[i], left[i]) >= LEAST), key=lambda i: (-both[i], -left[i]))[:ROWS]
+    likely = (i for i in taken if i == right or max(both[i], left[i]) >= LEAST)
+    order = sorted(likely, key=lambda i: (-both[i].round(3), -left[i]))[:ROWS]  # below 0.1 % the encoder's share is not written
     if right not in order:
         order[-1] = right
     none = ROWS - len(order)  # rows without a word keep the picture's height
@@ -28,6 +29,7 @@ def gap_data(both: np.ndarray, left: np.ndarray, words: Sequence[str], right: in
             "both": np.append(both[order], np.zeros(none, np.float32)),
             "left": np.append(left[order], np.zeros(none, np.float32)),
             "right": [i == right for i in order] + [False] * none,
+            "row": np.arange(ROWS, dtype=np.int8),
         }
     )
 
@@ -43,7 +45,7 @@ def gap_chart(both: str, left: str, candidate: str, language: str = "en"):
     shares = (alt.Tooltip(f"{field}:Q", title=name, format=".2%") for field, name in (("left", left), ("both", both)))
     tips = [alt.Tooltip("word:N", title=candidate), *shares]
     labels = alt.Axis(title=None, labelFontSize=15, labelLimit=120, labelOverlap=False)
-    y = alt.Y("word:N", sort=None, axis=labels)
+    y = alt.Y("word:N", sort=in_order("row"), axis=labels)
     layers = []
     for side, role, field in ((-1, "reused", "left"), (1, "computed", "both")):
         base = alt.Chart().transform_calculate(end=f"{side} * datum.{field}", role=f"'{role}'",

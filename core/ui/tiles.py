@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,11 +51,11 @@ def vectors(lm, ids, layer: int, head: int) -> tuple[Tensor, Tensor, Tensor]:
     return _heads.get((lm.name, tuple(ids), layer, head), compute)
 
 
-def head_choice(page, default: str) -> tuple[int, int]:
-    """Layer and head, counted from 0; the viewer chooses among "1.1" to the last."""
+def head_choice(page, default: str, choose: Callable = controls.select) -> tuple[int, int]:
+    """Layer and head, counted from 0; the viewer chooses among "1.1" to the last. `controls.seeded` only reads what is chosen."""
     config = page.lm.config
     every = [written((layer, head)) for layer in range(config.n_layers) for head in range(config.n_heads)]
-    layer, head = controls.select(page, "head", every, default if default in every else every[-1]).split(".")
+    layer, head = choose(page, "head", every, default if default in every else every[-1]).split(".")
     return int(layer) - 1, int(head) - 1
 
 

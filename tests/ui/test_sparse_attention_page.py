@@ -87,3 +87,9 @@ def test_the_sweep_moves_and_is_kept(open_page, mini, monkeypatch):
     at = open_page("sparse_attention", measure="share")
     shares = chart_data(at, 2)
     assert shares["value"].between(0, 1).all() and shares["series"].nunique() == len(SWEPT)
+
+
+def test_looking_at_everything_saves_nothing_and_says_no_width(open_page):
+    at = open_page("sparse_attention", pattern="full", width=16)
+    takeaway = at.success[0].value
+    assert "16" not in takeaway and "instead of" not in takeaway

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.charts import translation as charts
+from core.charts.distribution import distribution_chart
 from core.checkpoints.errors import DamagedCheckpoint
 from core.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from core.training.curriculum.parallel import sentence_pair
@@ -111,6 +112,21 @@ def test_candidates_of_a_gap():
     data = charts.gap_data(both, left, [f"w{i}" for i in range(30)], right=9)
     assert data["word"].tolist()[:6] == ["w3", "w4", "w5", "w6", "w7", "w9"] and len(data) == charts.ROWS
     assert data["right"].tolist().index(True) == 5 and data["both"].iloc[6:].sum() == 0 and data["word"].is_unique
+
+
+def test_words_that_the_encoder_rules_out_stand_by_the_decoder():
+    both, left = np.array([0.9998, 0.0002, 0.00001, 0.0]), np.array([0.1, 0.2, 0.6, 0.1])
+    assert charts.gap_data(both, left, list("abcd"), right=0)["word"].tolist()[:4] == ["a", "c", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    ("chart", "field"),
+    [(charts.gap_chart("e", "d", "word"), "row"), (distribution_chart(5, "before", "after", "token"), "rank")],
+)
+def test_bars_stand_by_a_column_that_counts_them(chart, field):
+    """In the order of arrival a word that stood there before the data changed keeps its old place in the browser."""
+    rows = [layer["encoding"]["y"]["sort"] for layer in chart["layer"] if layer["encoding"].get("y", {}).get("field")]
+    assert len(rows) > 1 and all(sort == {"field": field, "op": "min"} for sort in rows)
 
 
 def test_cells_of_a_mask():
