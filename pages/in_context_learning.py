@@ -129,7 +129,7 @@ def places():
         longest = width * len(models[0]["bits_per_byte"])
         spec = charts.place_chart(longest, **t.words("places", "read", "bits", "model"), language=page.language)
         draw(page, "places", spec, data, t.plain("places.alt", models=t.join(model["title"] for model in models)))
-        st.markdown(t("places.result", **kept.grown(models)))
+        st.markdown(t("places.result", width=width, **kept.grown(models, width)))
         panels.download(page, "places", lambda: data)
         panels.table(page, "sizes", kept.place_numbers(models, width), shares=("induction", "names"))
         st.caption(t("places.how"))

@@ -56,7 +56,7 @@ def pool(asked):
         values |= {"theory": share ** (BLOCK * found.lists), "alone": alone, "saved": alone - found.used, "prefix": asked.prefix}
         spec = charts.pool_chart(paged.COLUMNS, found.pool.n_blocks // paged.COLUMNS, page.language, **titles)
         draw(page, "pool", spec, data, t.plain("pool.alt", **values))
-        st.markdown(t(f"result.{order}", **values))
+        st.markdown(t("result.packed" if compact else f"result.{order}", **values))
         if compact:
             st.markdown(t("result.compact", **values))
         if shared:

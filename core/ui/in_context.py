@@ -169,21 +169,27 @@ def place_numbers(models: list[dict], width: int) -> pd.DataFrame:
     """
     rows = []
     for model in models:
-        late = model["bits_per_byte"][2048 // width :]
         rows.append({
             "model": model["title"], "parameters": round(model["parameters"] / 1e6, 1),
             "induction": model["strongest_induction"], "names": model.get("names", {}).get("200"),
-            "first": model["bits_per_byte"][0], "late": round(sum(late) / len(late), 2),
+            "first": model["bits_per_byte"][0], "late": round(_late(model, width), 2),
             "score": model["score"], "error": model["score_error"],
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def grown(models: list[dict]) -> dict[str, float]:
+def _late(model: dict, width: int) -> float:
+    """Mean bits per byte of what stands after 2,048 bytes."""
+    late = model["bits_per_byte"][2048 // width :]
+    return sum(late) / len(late)
+
+
+def grown(models: list[dict], width: int) -> dict[str, float]:
     """For a sentence: the smallest and the largest of the models that were asked for names."""
     asked = [model for model in models if "names" in model]
     says = {}
     for place, model in (("small", asked[0]), ("large", asked[-1])):
         says[f"{place}_parameters"], says[f"{place}_names"] = model["parameters"] / 1e6, model["names"]["200"]
         says[f"{place}_induction"] = model["strongest_induction"]
+        says[f"{place}_first"], says[f"{place}_late"] = model["bits_per_byte"][0], _late(model, width)
     return says

@@ -7,6 +7,7 @@ import pytest
 from core.measure import recorded
 from core.measure.continuations import continuation_logprobs
 from core.measure.in_context import beside, few_shot, few_shot_prompts, induction_scores, strongest
+from core.ui import in_context
 from core.ui.texts import Texts
 from tests.ui.conftest import chart_data, said, told
 
@@ -126,3 +127,13 @@ def test_more_models_need_no_change_of_the_page(open_page, monkeypatch, tmp_path
     at = open_page(NAME)
     recorded.recorded.cache_clear()
     assert not at.error and chart_data(at, PLACES)["model"].iloc[0] == "Another"  # the smallest comes first
+
+
+def test_the_sentence_on_more_text_is_that_of_the_table(open_page):
+    at = open_page("in_context_learning", lang="de")
+    width, models = in_context.recorded("de")
+    asked = [model for model in models if "names" in model]
+    table = in_context.place_numbers(models, width).set_index("model")
+    for model in (asked[0], asked[-1]):
+        first, late = (f"{table.loc[model['title'], name]:.2f}".replace(".", ",") for name in ("first", "late"))
+        assert f"von {first} auf {late}" in text(at)

@@ -83,3 +83,9 @@ def test_short_texts_presets_and_impossible_settings(open_page):
     assert "**Right.**" in text(at)
     for setting, value in {"order": "oldest", "evicted": "100", "every": "7", "room": "1", "budget": "0"}.items():
         assert f"paged_cache_{setting}" in said(open_page("paged_cache", **{setting: value}))
+
+
+def test_slid_together_nothing_is_expected_of_chance_alone(open_page):
+    """The blocks of the formula come back where nothing moves; beside slid-together ones they would be read as a promise."""
+    at = open_page("paged_cache", compact=True)
+    assert "Not slid together, at random" in text(at) and "To be expected, counted exactly" not in text(at)
