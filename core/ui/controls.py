@@ -97,7 +97,10 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
     if names and f"{group}.{names[0]}.prompt" in t:
         typed = page.key(prompt_name)
         linked = st.query_params.get(typed, t.plain(f"{prompt_name}.default"))  # the field, drawn below, reads the link later
-        now = _preset_of(page, st.session_state.get(typed, linked), page.language, group)
+        same = _presets_of(page, st.session_state.get(typed, linked), page.language, group)
+        # Two presets may share a text: then the controls tell them apart, and where these do not, which one was chosen last.
+        same = [name for name in same if _holds(page, resets | dict(settings.get(name, {})), resets)] or same
+        now = st.session_state.get(key) if st.session_state.get(key) in same else next(iter(same), None)
     else:
         now = next((name for name in names if _holds(page, resets | dict(settings[name]), resets)), None)
     st.session_state[key] = now if now in names else None
@@ -286,10 +289,10 @@ def _holds(page, wanted: Mapping, resets: Mapping) -> bool:
     return all(stands(control, value) for control, value in wanted.items())
 
 
-def _preset_of(page, text: str | None, language: str, group: str) -> str | None:
-    """The preset whose prompt this is."""
+def _presets_of(page, text: str | None, language: str, group: str) -> list[str]:
+    """The presets whose prompt this is."""
     words = load(language, page.name)
-    return next((name for name in page.t.group(group) if words.get(f"{group}.{name}.prompt") == text), None)
+    return [name for name in page.t.group(group) if words.get(f"{group}.{name}.prompt") == text]
 
 
 __all__ = [

@@ -22,13 +22,14 @@ NAMES = {"en": "English", "de": "Deutsch"}
 log = logging.getLogger("glassbox")
 
 # The only style of the frame: lines stay readable on a wide screen, captions for everyone, and nothing moves for whom it must not.
-# In the dark theme the primary colour is dark enough for white words on it, so words in that colour are lightened.
+# Chosen buttons have words in the primary colour on a tint of it, which doubles under a pointer: in the light theme they are
+# darkened for that; in the dark theme the colour is dark enough for white words on it, so words in that colour are lightened.
 _STYLE = """<style>
 [data-testid='stMainBlockContainer'] { max-width: 70rem; margin: 0 auto; }
 [data-testid='stCaptionContainer'] { color: color-mix(in srgb, currentColor 78%, transparent) !important; opacity: 1 !important; }
 [data-testid='stCaptionContainer'] p { color: inherit !important; }
 [data-testid='stMarkdownContainer'] table { display: block; max-width: 100%; overflow-x: auto; }
-button[data-variant][data-selected='true'], [data-testid='stSliderThumbValue'] { color: light-dark(#0b6e69, #5fcfc3) !important; }
+button[data-variant][data-selected='true'], [data-testid='stSliderThumbValue'] { color: light-dark(#09635e, #5fcfc3) !important; }
 [data-testid^='stBaseButton-primary'] kbd { color: inherit !important; opacity: 1; }
 @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 1ms !important; transition: none !important; } }
 </style>"""

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import re
 import shutil
 import tomllib
 
@@ -11,7 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.charts.theme import PALETTES, ROLES
-from core.ui import live, live_slider, step_table, token_strip
+from core.ui import frame, live, live_slider, step_table, token_strip
 from core.ui.controls import clean
 from core.ui.texts import Texts, escaped, pick_language
 from tests.ui.conftest import ROOT, said
@@ -103,6 +104,24 @@ def test_an_error_inside_a_page_is_one_sentence_and_the_log_holds_no_text(caplog
     assert "Something went wrong" in at.error[0].value
     assert "temperature must be >= 0, got -1" in said(at)
     assert "KeyError" in caplog.text and "what the viewer typed" not in caplog.text
+
+
+def contrast(ink: np.ndarray, ground: np.ndarray) -> float:
+    """WCAG 2.2's contrast ratio of two sRGB colours, 0 to 1 each."""
+    light = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722] for c in (ink, ground)]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def test_chosen_buttons_can_be_read_also_under_a_pointer():
+    """Streamlit lays the primary colour under the words of a chosen button, at 10 %, under a pointer at 20 %."""
+    theme = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+    rgb = lambda value: np.array([int(value[i : i + 2], 16) for i in (1, 3, 5)]) / 255  # noqa: E731
+    inks = re.search(r"data-selected='true'\].*light-dark\((#\w{6}), (#\w{6})\)", frame._STYLE).groups()
+    for kind, ink in zip(("light", "dark"), inks):
+        primary = rgb(theme[kind]["primaryColor"])
+        for ground in (theme[kind]["backgroundColor"], theme[kind]["sidebar"]["backgroundColor"]):
+            for tint in (0.1, 0.2):
+                assert contrast(rgb(ink), tint * primary + (1 - tint) * rgb(ground)) >= 4.5
 
 
 # --- words ---

@@ -6,7 +6,8 @@ import pytest
 
 from core.decoding import generate
 from core.ui import speculation
-from tests.ui.conftest import component_data
+from core.ui.texts import load
+from tests.ui.conftest import component_data, text
 
 PROMPT = "Once upon a time there was a little fox"
 
@@ -57,6 +58,9 @@ def test_presets_and_the_prediction_answer(open_page, lang):
         pills = next(p for p in at.get("button_group") if p.key == "speculative_decoding_preset")
         pills.set_value(preset).run()
         assert not at.exception and not at.error and not at.warning
+        # "tale" and "shallow" have one text: what is shown and said is the one that was chosen.
+        assert next(p for p in at.get("button_group") if p.key == "speculative_decoding_preset").value == preset
+        assert load(lang, "speculative_decoding")[f"presets.{preset}.look"] in text(at)
     next(p for p in at.get("button_group") if p.key == "speculative_decoding_predict").set_value("same").run()
     assert any("Right" in m.value or "Richtig" in m.value for m in at.markdown)
 
