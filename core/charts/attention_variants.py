@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import costs
-from core.charts.theme import finish, role_color, spec
+from core.charts.theme import EVERY_ROW, finish, role_color, spec
 
 MOST_TOKENS = 28  # columns of the cache that are drawn: the last ones
 HEADS_AT, STRIPS_AT = 0.05, 0.25  # where the heads stand and the strips begin; the strips end at 1
@@ -149,7 +149,7 @@ def models_chart(rows: int, lines: tuple[tuple[str, float], ...], language: str 
     """
     x_scale = alt.Scale(type="log", domain=[0.01, 50_000], nice=False)
     axis = alt.Axis(values=[0.01, 0.1, 1, 10, 100, 1000, 10_000], format="~g", gridOpacity=0.35, labelOverlap=True)
-    y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, labelFontSize=12, labelOverlap=False))
+    y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelFontSize=12, **EVERY_ROW))
     tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("heads:N", title=words["heads"])]
     tooltip += [alt.Tooltip(f"{field}:Q", title=words[role], format=",.3~g") for field, role in (("gb", "reused"), ("unshared", "dropped"))]
     color = role_color(labels={role: words[role] for role in ("reused", "dropped")}, columns=1)

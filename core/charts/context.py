@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import counted, finish, in_role, role_color, spec
 
 
 def answer_data(windows: Sequence[int], shares: Sequence[float], answers: Sequence[str], now: int) -> pd.DataFrame:
@@ -72,10 +72,11 @@ def loss_chart(language: str = "en", **words: str):
 @spec
 def cost_chart(language: str = "en", **words: str):
     """Pairs compared against text length, both logarithmic; columns tokens, pairs, role. `words`: tokens, pairs, all, limited."""
-    axis = alt.Axis(format="~s", grid=False, tickCount=5)
+    axis = alt.Axis(labelExpr=counted(language), grid=False, tickCount=5)
+    pairs_axis = alt.Axis(labelExpr=counted(language), tickCount=5, gridOpacity=0.5)
     chart = alt.Chart().mark_line(strokeWidth=3).encode(
         x=alt.X("tokens:Q", title=words["tokens"], scale=alt.Scale(type="log", nice=False), axis=axis),
-        y=alt.Y("pairs:Q", title=words["pairs"], scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=5, gridOpacity=0.5)),
+        y=alt.Y("pairs:Q", title=words["pairs"], scale=alt.Scale(type="log"), axis=pairs_axis),
         color=role_color(labels={"reused": words["all"], "computed": words["limited"]}),
         tooltip=[alt.Tooltip("tokens:Q", title=words["tokens"], format=","), alt.Tooltip("pairs:Q", title=words["pairs"], format=",")],
     )  # fmt: skip

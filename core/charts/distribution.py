@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_order, role_color, spec
+from core.charts.theme import EVERY_ROW, finish, in_order, role_color, spec
 from core.charts.tokens import axis_labels
 
 ROW = 30  # pixels a candidate
@@ -67,7 +67,7 @@ def distribution_chart(rows: int, before: str, after: str, token: str, language:
     tooltip = [alt.Tooltip("token:N", title=token), alt.Tooltip("after:Q", title=after, format=".2%")]
     if before:
         tooltip.insert(1, alt.Tooltip("before:Q", title=before, format=".2%"))
-    labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14, labelOverlap=False)
+    labels = alt.Axis(title=None, labelFontSize=14, **EVERY_ROW | {"labelLimit": 140})
     base = alt.Chart()
     if follow:
         base = base.transform_filter("isValid(toNumber(slider)) ? abs(datum.temperature - toNumber(slider)) < 1e-4 : datum.now")

@@ -20,10 +20,11 @@ def steps_data(series: dict[str, list[float]]) -> pd.DataFrame:
 def steps_chart(order: tuple[str, ...], y_max: float, step: str, y: str, language: str = "en"):
     """Lines over steps, one a series of `steps_data`, in this order; `y_max` from `ceiling`, so that few specs are made."""
     tooltip = [alt.Tooltip("series:N", title=" "), alt.Tooltip("step:Q", title=step), alt.Tooltip("value:Q", title=y, format=",.4~g")]
+    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=0)
     chart = alt.Chart().mark_line(strokeWidth=2.5, clip=True, point=alt.OverlayMarkDef(size=18)).encode(
         x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1, grid=False)),
         y=alt.Y("value:Q", title=y, scale=alt.Scale(domain=[0, y_max]), axis=alt.Axis(format="~s", tickCount=5)),
-        color=alt.Color("series:N", sort=order, scale=alt.Scale(domain=order), legend=alt.Legend(title=None, orient="top", columns=3)),
+        color=alt.Color("series:N", sort=order, scale=alt.Scale(domain=order), legend=legend),
         tooltip=tooltip,
     )  # fmt: skip
     return finish(chart, language, height=320)
@@ -71,7 +72,8 @@ def ceilings(names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
 @spec
 def model_bars(rows: int, lines: tuple[tuple[str, float], ...], x_max: float, gigabytes: str, language: str = "en"):
     """Cache size of well-known models: `model_data` as bars, cut off at `x_max` GB, and `ceilings` as lines."""
-    x = alt.X("shown:Q", title=gigabytes, scale=alt.Scale(domain=[0, 1.12 * x_max], nice=False))
+    room = alt.ExprRef(f"{x_max:g} * clamp(width / (width - 50), 1.12, 2)")  # the size is written behind its bar, also on a phone
+    x = alt.X("shown:Q", title=gigabytes, scale=alt.Scale(domainMin=0, domainMax=room, nice=False))
     y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
     tooltip = [alt.Tooltip("model:N", title=" "), alt.Tooltip("gb:Q", title="GB", format=",.3~f")]
     data = alt.Chart().transform_calculate(shown=f"min(datum.gb, {x_max:g})")

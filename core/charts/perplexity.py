@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import finish, in_order, in_role, role_color, spec
 from core.charts.tokens import axis_labels
 
 MOST_LABELS = 36  # tokens that still get their name under the bar
@@ -38,7 +38,7 @@ def surprisal_chart(role: str, named: bool, most: int, language: str = "en", fol
     pick = alt.selection_point(name="pick", fields=["position"], on="click", empty=False, toggle=False)
     axis = alt.Axis(title=None, labelAngle=-50, labelLimit=90, labelFontSize=12, labelOverlap=False)
     numbered = alt.X("position:O", title=words["position"], axis=alt.Axis(labelOverlap=True, labelAngle=0))
-    x = alt.X("label:N", sort=None, axis=axis) if named else numbered
+    x = alt.X("label:N", sort=in_order("position"), axis=axis) if named else numbered
     scale = alt.Scale(domain=[0, most], nice=False)
     y = alt.Y("bits:Q", title=words["bits"], scale=scale, axis=alt.Axis(tickCount=4, gridOpacity=0.5))
     percent = "(isValid(toNumber(slider)) ? toNumber(slider) : datum.upto)"

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from core import costs
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import EVERY_ROW, finish, in_role, role_color, spec
 from core.quantization.histogram import LevelHistogram
 from core.quantization.model import MatrixReport
 from core.quantization.sizes import Size
@@ -17,7 +17,6 @@ REAL_FORMATS = ("fp32", "fp16", "fp8_e4m3", "int8", "q8_0", "int4", "nf4", "q4_0
 FEW = 16  # up to so many levels each tooth gets a head
 WORST = 0.8  # relative error at the end of the colour scale
 ROW = 27  # pixels a bar
-EVERY_ROW = {"labelOverlap": False, "labelFlush": False, "labelBaseline": "middle", "labelLimit": 180}  # a label for each, beside it
 
 
 def histogram_data(histogram: LevelHistogram) -> pd.DataFrame:

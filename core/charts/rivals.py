@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, role_color, spec
+from core.charts.theme import EVERY_ROW, finish, role_color, spec
 
 ROLES_OF = {"transformer": "computed", "gru": "reused"}
 MOST_NATS = 16  # of the axis; what is above is drawn at its edge
@@ -135,7 +135,7 @@ def held_out_data(losses: Mapping[str, Mapping[str, float]], names: Mapping[str,
 @spec
 def held_out_chart(transformer: str, gru: str, loss: str, language: str = "en"):
     """Held-out losses, a row a source, both networks joined by a line."""
-    y = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, labelLimit=170, labelOverlap=False))
+    y = alt.Y("source:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, **EVERY_ROW))
     scale = alt.Scale(domain=[3.5, 5], nice=False)
     x = alt.X("transformer:Q", scale=scale, title=loss)
     color = role_color(labels={"computed": transformer, "reused": gru})

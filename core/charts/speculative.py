@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import finish, in_order, in_role, role_color, spec
 from core.charts.tokens import axis_labels
 from core.costs.speculation import block_speedup, speedup
 from core.measure.speculation import Gain
@@ -19,6 +19,7 @@ def split_data(labels: Sequence[str], p: np.ndarray, q: np.ndarray, drawn: tuple
     p, q = np.asarray(p, np.float32), np.asarray(q, np.float32)
     return pd.DataFrame({
         "token": list(labels), "label": axis_labels(labels), "p": p, "q": q, "kept": np.minimum(p, q), "corrected": np.maximum(p - q, 0),
+        "row": np.arange(len(p), dtype=np.int16),
         "drawn": ((drawn[0] + drawn[1]) / n).astype(np.float32), "drawn_kept": (drawn[0] / n).astype(np.float32),
     })  # fmt: skip
 
@@ -30,7 +31,7 @@ def split_chart(rows: int, kept: str, corrected: str, surplus: str, drawn: str, 
     words = {"p": "p", "q": "q", "kept": kept, "corrected": corrected, "drawn": drawn}
     tooltip = [alt.Tooltip("token:N", title=token), *(alt.Tooltip(f"{c}:Q", title=w, format=".2%") for c, w in words.items())]
     labels = alt.Axis(title=None, labelLimit=140, labelFontSize=14, labelOverlap=False)
-    base = alt.Chart().encode(y=alt.Y("label:N", sort=None, axis=labels), tooltip=tooltip)
+    base = alt.Chart().encode(y=alt.Y("label:N", sort=in_order("row"), axis=labels), tooltip=tooltip)
     color = role_color(labels={"reused": kept, "computed": corrected, "dropped": surplus}, columns=1)
 
     def bar(role: str, start: str, end: str, size: int, **style):

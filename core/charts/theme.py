@@ -91,12 +91,25 @@ def in_role(chart, role: str):
     return chart.transform_calculate(role=_quoted(role)).encode(color=role_color())
 
 
+EVERY_ROW = {"labelOverlap": False, "labelFlush": False, "labelBaseline": "middle", "labelLimit": 180}  # a label for each, beside it
+
+
 def in_order(field: str) -> alt.EncodingSortField:
     """Rows by a column that counts them.
 
     Left to the order they come in (`sort=None`), a name that was there before the data changed keeps its old place.
     """
     return alt.EncodingSortField(field, op="min")
+
+
+_COUNTS = {"de": ("Mio.", "Mrd.", "Bio."), "en": ("M", "B", "T")}
+
+
+def counted(language: str) -> str:
+    """Axis labels of large counts in the language's words: 1 Mio., 1 Mrd., 1 Bio.; 1 M, 1 B, 1 T."""
+    words = reversed(list(zip(("1e6", "1e9", "1e12"), _COUNTS[language])))
+    large = "".join(f"datum.value >= {power} ? format(datum.value / {power}, ',') + '\u00a0{word}' : " for power, word in words)
+    return f"datum.label == '' ? '' : {large}format(datum.value, ',')"  # a logarithmic axis leaves some labels empty
 
 
 def finish(chart, language: str = "en", height: int | None = None):

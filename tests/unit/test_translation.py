@@ -9,6 +9,8 @@ import torch
 
 from core.charts import translation as charts
 from core.charts.distribution import distribution_chart
+from core.charts.perplexity import surprisal_chart
+from core.charts.speculative import split_chart
 from core.checkpoints.errors import DamagedCheckpoint
 from core.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from core.training.curriculum.parallel import sentence_pair
@@ -121,11 +123,17 @@ def test_words_that_the_encoder_rules_out_stand_by_the_decoder():
 
 @pytest.mark.parametrize(
     ("chart", "field"),
-    [(charts.gap_chart("e", "d", "word"), "row"), (distribution_chart(5, "before", "after", "token"), "rank")],
+    [
+        (charts.gap_chart("e", "d", "word"), "row"),
+        (distribution_chart(5, "before", "after", "token"), "rank"),
+        (split_chart(5, "kept", "corrected", "surplus", "drawn", "token"), "row"),
+        (surprisal_chart("computed", True, 8, **dict.fromkeys(("position", "token", "bits", "share", "so_far", "choices"), "word")), "position"),
+    ],
 )
 def test_bars_stand_by_a_column_that_counts_them(chart, field):
     """In the order of arrival a word that stood there before the data changed keeps its old place in the browser."""
-    rows = [layer["encoding"]["y"]["sort"] for layer in chart["layer"] if layer["encoding"].get("y", {}).get("field")]
+    axes = [axis for layer in chart["layer"] for axis in layer["encoding"].values() if isinstance(axis, dict)]
+    rows = [axis["sort"] for axis in axes if axis.get("field") in ("word", "label") and axis.get("axis")]
     assert len(rows) > 1 and all(sort == {"field": field, "op": "min"} for sort in rows)
 
 
