@@ -42,7 +42,8 @@ def guess(prompt):
         greedy = written(lm, prompt, len(beam.tokens), stop, waiting(place, STEPS), temperature=0)
         place.empty()
         right = "same" if greedy.tokens == beam.tokens else "beam" if beam.logprob > greedy.logprob else "greedy"
-        return right, compared(greedy, beam)
+        values = compared(greedy, beam)
+        return right, values | {"verdict": t.plain("predict.same" if right == "same" else "predict.differ", times=values["times"])}
 
     panels.predict(page, ("greedy", "beam", "same"), answer)
 
@@ -66,7 +67,8 @@ def experiment(prompt):
     beside(greedy, beam)
     cost(tree, greedy, prompt, width)
     below = st.container()  # drawn last: it may take a while
-    panels.takeaway(page, n=len(beam.tokens), width=width, passes=tree.forward_passes, few=len(greedy.tokens), **compared(greedy, beam))
+    says = {"n": len(beam.tokens), "width": width, "passes": tree.forward_passes, "few": len(greedy.tokens)}
+    panels.takeaway(page, "takeaway_same" if greedy.tokens == beam.tokens else "takeaway", **says, **compared(greedy, beam))
     with below, panels.panel(page, "degenerate", "live"):
         if controls.toggle(page, "long"):
             degenerate(prompt, width)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 TEXTS = Path(__file__).resolve().parents[2] / "assets" / "texts"
 LANGUAGES = ("en", "de")  # the first is what unknown languages get
+_SOME_PLACES = re.compile(r"\.[2-9]%$")  # a share written to hundredths of a percent or finer
 _SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
 
 
@@ -87,6 +88,8 @@ class _Numbers(string.Formatter):
         text = super().format_field(value, spec)
         if isinstance(value, str):
             return escaped(text) if self.escape else text
+        if _SOME_PLACES.search(spec) and value > 0 and not text.strip("0.%"):
+            text = f"<\u202f{text[:-2]}1%"  # 0.00000002 as {share:.3%}: not nothing, but less than 0.001%
         if self.language == "de" and not isinstance(value, date):
             text = text.translate(str.maketrans(",.", ".,")).replace("%", "\u202f%")
         return text

@@ -128,3 +128,8 @@ def test_the_length_penalty_decides_on_its_preset(mini, language):
     short, long = (beam_search(mini, ids, 4, 20, penalty, ends(mini.tokenizer, True)).hypotheses[0] for penalty in (0.0, 2.0))
     assert len(short.ids) < len(long.ids)
     assert short.logprob > long.logprob
+
+
+def test_where_both_write_the_same_the_page_says_so():
+    says = open_page(width=1).success[0].value.replace("\\", "")
+    assert "Both write the same text here" in says and "times as likely" not in says

@@ -72,3 +72,12 @@ def test_with_one_model_one_sentence_says_so(open_page, monkeypatch):
 
     monkeypatch.setattr(module, "model_names", lambda: ["mini"])
     assert "Only one model is on this machine (mini)" in text(open_page("perplexity"))
+
+
+@pytest.mark.parametrize("name", ["shuffled", "capitals"])
+def test_presets_with_the_same_text_say_their_own_sentence(open_page, name):
+    at = open_page("perplexity")
+    at.pills(key="perplexity_preset").set_value(name).run()
+    words = Texts("perplexity", "en")
+    assert at.pills(key="perplexity_preset").value == name
+    assert any(words.plain(f"presets.{name}.look") in box.value for box in at.caption)

@@ -33,6 +33,12 @@ def test_numbers_and_shares_follow_the_language(language, numbers, shares):
     assert cells[3] == [{"de": "12.345", "en": "12,345"}[language], "0", "7"], "whole numbers get no decimals"
 
 
+def test_a_share_finer_than_what_is_written_is_not_nothing():
+    number = Texts("next_token", "de").number
+    assert number(2e-9, ".3%") == "<\u202f0,001\u202f%" and number(0.0, ".3%") == "0,000\u202f%"
+    assert number(0.00403, ".3%") == "0,403\u202f%" and number(0.0004, ".0%") == "0\u202f%"
+
+
 @pytest.mark.parametrize("language, comma, point", [("de", ",", "."), ("en", ".", ",")])
 def test_a_page_shows_them_and_keeps_the_numbers(open_page, language, comma, point):
     table = open_page("next_token", lang=language).dataframe[0]
