@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import counted, finish, in_role, role_color, spec
 
 MOST_CELLS = 64  # cells a side; in a longer text neighbours share one
 MOST_LABELS = 40  # tokens that still get their name
@@ -151,7 +151,8 @@ def memory_data(lengths: Sequence[int]) -> pd.DataFrame:
 def bars_chart(rows: int, most: float, percent: bool, language: str = "en", **words: str):
     """Bars of `bars_data`. `most` ends the axis (0: it is left to the data); `words`: value."""
     scale = alt.Scale(domain=[0, 1.3 * most], nice=False) if most else alt.Scale(nice=False)
-    axis = alt.Axis(format=".0%" if percent else "~s", tickCount=5, gridOpacity=0.4)
+    written = {"format": ".0%", "tickCount": 5} if percent else {"labelExpr": counted(language), "tickCount": 4}
+    axis = alt.Axis(**written, gridOpacity=0.4)
     base = alt.Chart().encode(
         x=alt.X("value:Q", title=words["value"], scale=scale, axis=axis),
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=170, labelFontSize=13)),

@@ -111,7 +111,7 @@ def place_data(models: Sequence[tuple[str, Sequence[float]]], width: int) -> pd.
 def place_chart(longest: int, read: str, bits: str, model: str, language: str = "en"):
     """Bits per byte against what was read before (`place_data`), a line a model, however many there are."""
     axis = alt.Axis(grid=False, format=",d", tickCount=6)
-    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=0, symbolType="square", symbolOpacity=1)
+    legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=0, symbolType="square", symbolOpacity=1)
     chart = alt.Chart().mark_line(strokeWidth=3).encode(
         x=alt.X("bytes:Q", title=read, scale=alt.Scale(domain=[0, longest], nice=False), axis=axis),
         y=alt.Y("bits:Q", title=bits, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5, gridOpacity=0.5)),
@@ -122,4 +122,4 @@ def place_chart(longest: int, read: str, bits: str, model: str, language: str = 
             alt.Tooltip("bits:Q", title=bits, format=".2f"),
         ],
     )  # fmt: skip
-    return finish(chart, language, height=320)
+    return finish(chart, language, height=380)
