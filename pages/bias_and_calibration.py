@@ -52,7 +52,8 @@ def pair():
         panels.download(page, "pair", lambda: data)
     most = abs(a - b).argmax()
     factor = max(a[most], b[most]) / max(min(a[most], b[most]), 1e-12)
-    panels.takeaway(page, word=words[most], a=float(a[most]), b=float(b[most]), factor=min(float(factor), 1e6))
+    shown = {name: calibrated.percent(t, float(values[most])) for name, values in (("a", a), ("b", b))}
+    panels.takeaway(page, word=words[most], factor=min(float(factor), 1e6), **shown)
 
 
 @fragment

@@ -77,7 +77,8 @@ def odds(found, problem):
         data = charts.odds_data(SIZES, **chances)
         spec = charts.odds_chart(**t.words("odds", "answers", "share", "vote", "verifier", "ideal"), language=page.language)
         draw(page, "odds", spec, data, t.plain("odds.alt", first=chances["vote"][0], last=chances["vote"][-1]))
-        st.markdown(t("odds.helps" if chances["vote"][-1] > chances["vote"][0] else "odds.hurts", share=float(found.right.mean())))
+        share = float(found.right.mean())
+        st.markdown(t(f"odds.{voting.prospect(share, chances['vote'][-1])}", share=share))
         panels.download(page, "odds", lambda: data)
     return chances
 

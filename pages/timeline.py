@@ -52,7 +52,8 @@ def experiment():
     made = [check for event in found for check in CHECKS.get(event.name, ()) if check.published is not None]
     agree = sum(check.agrees() for check in made)
     firm = sum(event.badge in FIRM for event in found) / len(found)
-    panels.takeaway(page, n=len(found), firm=firm, weak=1 - firm, checks=len(made), agree=agree)
+    told = "takeaway" if made else "takeaway_unchecked"
+    panels.takeaway(page, told, n=len(found), firm=firm, weak=1 - firm, checks=len(made), agree=agree)
 
 
 def staircase(found, opened):

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, in_role, role_color, spec
+from core.charts.theme import finish, in_order, in_role, role_color, spec
 from core.measure.association import Association
 from core.measure.calibration import Reliability
 
@@ -19,7 +19,7 @@ def pair_data(words: Sequence[str], a: np.ndarray, b: np.ndarray) -> pd.DataFram
     """Probabilities of each continuation after both beginnings, (n,) each; one row a bar."""
     n = len(words)
     return pd.DataFrame(
-        {"word": [*words, *words], "role": ["computed"] * n + ["reused"] * n, "share": np.concatenate((a, b)).astype(np.float32)}
+        {"row": [*range(n)] * 2, "word": [*words, *words], "role": ["computed"] * n + ["reused"] * n, "share": np.concatenate((a, b)).astype(np.float32)}
     )
 
 
@@ -27,7 +27,7 @@ def pair_data(words: Sequence[str], a: np.ndarray, b: np.ndarray) -> pd.DataFram
 def pair_chart(rows: int, first: str, second: str, word: str, share: str, language: str = "en"):
     """Two bars a continuation: after the first beginning and after the second. The axis fits the largest."""
     x = alt.X("share:Q", axis=alt.Axis(format="~%", title=share, tickCount=5), scale=alt.Scale(domainMin=0))
-    y = alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelFontSize=14, labelLimit=140, labelOverlap=False))
+    y = alt.Y("word:N", sort=in_order("row"), title=None, axis=alt.Axis(labelFontSize=14, labelLimit=140, labelOverlap=False))
     tooltip = [alt.Tooltip("word:N", title=word), alt.Tooltip("share:Q", title=share, format=".3%")]
     base = alt.Chart().encode(x=x, y=y, color=role_color(labels={"computed": first, "reused": second}), tooltip=tooltip)
     bars = [

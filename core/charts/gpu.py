@@ -47,11 +47,11 @@ def roofline_data(chosen: str, works: dict[str, costs.Work]) -> pd.DataFrame:
 @spec
 def roofline_chart(intensity: str, tflops: str, prefill: str, decode: str, roof: str, language: str = "en"):
     """`roofline_data` on two logarithmic axes that stay: slopes are memory, flat tops arithmetic."""
-    ticks = alt.Axis(values=[1, 10, 100, 1000, 10_000, 100_000], grid=False, format="~s")
+    ticks = alt.Axis(values=[1, 10, 100, 1000, 10_000, 100_000], grid=False, format=",~r")
     x = alt.X(
         "intensity:Q", title=intensity, scale=alt.Scale(type="log", domain=list(INTENSITY), nice=False), axis=ticks
     )
-    y_axis = alt.Axis(values=[0.1, 1, 10, 100, 1000], gridOpacity=0.3, format="~g")
+    y_axis = alt.Axis(values=[0.1, 1, 10, 100, 1000], gridOpacity=0.3, format=",~r")
     y = alt.Y("tflops:Q", title=tflops, scale=alt.Scale(type="log", domain=list(TFLOPS), nice=False), axis=y_axis)
     color = role_color(labels={"paged": prefill, "computed": decode, "reused": roof}, columns=1)
     tooltip = [

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, role_color, spec
+from core.charts.theme import finish, in_order, role_color, spec
 
 METHOD_ROLES = {"vote": "computed", "verifier": "reused", "reward_model": "paged", "revision": "dropped"}
 MOST_BARS = 8
@@ -28,13 +28,13 @@ def vote_data(values: Sequence[int], solution: int, none: int, others: str, with
         rows = [*kept, (others, sum(n for _, n, _ in rest), False)]
     data = pd.DataFrame(rows, columns=["answer", "votes", "right"])
     role = np.where(data["right"], "computed", "dropped")
-    return data.assign(role=role, share=(data["votes"] / len(values)).astype(np.float32))
+    return data.assign(row=np.arange(len(data)), role=role, share=(data["votes"] / len(values)).astype(np.float32))
 
 
 @spec
 def vote_chart(answer: str, votes: str, share: str, right: str, wrong: str, language: str = "en"):
     """A bar a number, as a share of all votes; the count at its end. The right one is hot."""
-    y = alt.Y("answer:N", sort=None, title=answer, axis=alt.Axis(labelFontSize=15, labelOverlap=False, labelLimit=140))
+    y = alt.Y("answer:N", sort=in_order("row"), title=answer, axis=alt.Axis(labelFontSize=15, labelOverlap=False, labelLimit=140))
     x = alt.X(
         "share:Q", scale=alt.Scale(domain=[0, 1.06], nice=False), axis=alt.Axis(title=share, format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
     )

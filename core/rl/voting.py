@@ -19,6 +19,19 @@ def vote(values) -> int:
     return max(counts, key=counts.get) if counts else NONE
 
 
+def prospect(share: float, voted: float) -> str:
+    """What a vote can do where a `share` of the answers is right and the vote of many is right with probability `voted`.
+
+    "never" and "always": no answer or every one is right; "most": more than half are, so that even votes for one single
+    other number could not win; "helps": fewer are, but wrong ones scatter; "hurts": a wrong one is more frequent.
+    """
+    if share in (0, 1):
+        return "always" if share else "never"
+    if voted <= share:
+        return "hurts"
+    return "most" if share > 0.5 else "helps"
+
+
 def majority_probability(p: float, n: int) -> float:
     """More than half of n independent votes are right, each with probability p: the sum of binomials above n / 2.
 

@@ -1,5 +1,6 @@
 """What the page on bias and calibration keeps: measured lists, recorded reliability, and that of the viewer's text."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -65,3 +66,9 @@ def measured_lists(lm: LanguageModel, language: str) -> list[Association]:
 
 def lists_are_measured(lm: LanguageModel, language: str) -> bool:
     return (lm.name, language) in _lists
+
+
+def percent(t, share: float) -> str:
+    """A probability as a percentage with two decimals, or as many as its first two digits take (down to 1e-9 %)."""
+    decimals = max(2, 1 - math.floor(math.log10(max(100 * share, 1e-9))))
+    return t.number(share, f".{decimals}%")

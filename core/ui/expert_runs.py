@@ -56,5 +56,5 @@ def quality(page) -> None:
         spec = charts.losses_chart(4.0, 5.0, t.plain("quality.nats"), language=page.language, **words)
         draw(page, "quality", spec, data, t.plain("quality.alt", **means))
         size = {"dense_size": networks["dense"]["parameters"] / 1e6, "size": networks["loss"]["parameters"] / 1e6}
-        st.markdown(t("quality.result", gain=means["dense"] - means["loss"], **size, **means))
+        st.markdown(t("quality.result", gain=round(means["dense"], 2) - round(means["loss"], 2), **size, **means))
         panels.download(page, "quality", lambda: data.drop(columns="role"))

@@ -21,7 +21,8 @@ HOME = ROOT / "pages" / "home.py"
 NAMES = {"en": "English", "de": "Deutsch"}
 log = logging.getLogger("glassbox")
 
-# The only style of the frame: lines stay readable on a wide screen, captions for everyone, and nothing moves for whom it must not.
+# The only style of the frame: lines stay readable on a wide screen, captions for everyone, and nothing moves for whom it must not
+# (what is about to be drawn anew would otherwise grow pale in one jump at every answer, and with it lose its contrast).
 # Chosen buttons have words in the primary colour on a tint of it, which doubles under a pointer: in the light theme they are
 # darkened for that; in the dark theme the colour is dark enough for white words on it, so words in that colour are lightened.
 _STYLE = """<style>
@@ -31,7 +32,8 @@ _STYLE = """<style>
 [data-testid='stMarkdownContainer'] table { display: block; max-width: 100%; overflow-x: auto; }
 button[data-variant][data-selected='true'], [data-testid='stSliderThumbValue'] { color: light-dark(#09635e, #5fcfc3) !important; }
 [data-testid^='stBaseButton-primary'] kbd { color: inherit !important; opacity: 1; }
-@media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 1ms !important; transition: none !important; } }
+@media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 1ms !important; transition: none !important; }
+  [data-stale='true'] { opacity: 1 !important; } }
 </style>"""
 
 # Section, file stem (= address), icon. A new page adds one line here; it is listed once its file exists.

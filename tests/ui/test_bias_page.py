@@ -3,6 +3,8 @@
 import pytest
 
 from core.ui import calibrated
+from core.ui.calibrated import percent
+from core.ui.texts import Texts
 from tests.ui.conftest import chart_data, said
 
 
@@ -52,6 +54,17 @@ def calibrated_texts(lang):
     from core.ui.texts import Texts
 
     return Texts("bias_and_calibration", lang)
+
+
+def test_tiny_probabilities_are_not_written_as_nothing(open_page):
+    t = Texts("bias_and_calibration", "de")
+    shares = (0.1931, 0.0674, 0.0012, 0.00012, 0.0000123, 0.0)
+    assert [percent(t, share).replace("\u202f", " ") for share in shares] == [
+        "19,31 %", "6,74 %", "0,12 %", "0,012 %", "0,0012 %", "0,0000000000 %",
+    ]  # fmt: skip
+    at = open_page("bias_and_calibration", lang="en")
+    at.pills(key="bias_and_calibration_preset").set_value("family").run()
+    assert not at.exception and "0.00%" not in at.success[0].value.replace("\\", "")
 
 
 def test_german_grammar_alone_moves_the_pronoun(open_page):

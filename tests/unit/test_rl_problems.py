@@ -246,3 +246,13 @@ def test_the_right_number_keeps_its_bar_among_many():
     data = vote_data(values, 19, voting.NONE, "others", "none")
     assert len(data) == MOST_BARS and data["votes"].sum() == len(values)
     assert data.query("right")["answer"].tolist() == ["19"] and data["answer"].iloc[-1] == "others"
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [([7] * 5 + [1, 2, 3, 4, 5, 6, 8, 9], "helps"), ([7] * 6 + [1] * 4, "most"), ([7] * 3 + [1] * 6, "hurts"), ([7] * 4, "always"), ([1, 2, 3], "never")],
+)
+def test_what_is_said_of_a_vote_is_what_the_vote_does(answers, said):
+    share = answers.count(7) / len(answers)
+    won = float(voting.vote(answers) == 7)  # the vote of all
+    assert voting.prospect(share, won) == said
