@@ -19,8 +19,11 @@ def pair_data(words: Sequence[str], a: np.ndarray, b: np.ndarray) -> pd.DataFram
     """Probabilities of each continuation after both beginnings, (n,) each; one row a bar."""
     n = len(words)
     return pd.DataFrame(
-        {"row": [*range(n)] * 2, "word": [*words, *words], "role": ["computed"] * n + ["reused"] * n, "share": np.concatenate((a, b)).astype(np.float32)}
-    )
+        {
+            "row": [*range(n)] * 2, "word": [*words, *words], "role": ["computed"] * n + ["reused"] * n,
+            "share": np.concatenate((a, b)).astype(np.float32),
+        }
+    )  # fmt: skip
 
 
 @spec

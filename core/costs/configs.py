@@ -94,6 +94,8 @@ def _llama_like(config: dict, kind: str) -> dict:
         "qk_norm": kind in ("qwen3", "qwen3_moe", "gemma3_text"),
         "qkv_bias": kind == "qwen2", "biases": kind == "gpt_oss", "sinks": kind == "gpt_oss",
     }  # fmt: skip
+    if not shape["head_dim"]:
+        raise ValueError("head_dim in config.json must be at least 1, and where it is missing hidden_size at least num_attention_heads")
     if kind != "gpt_oss" and (config.get("attention_bias") or config.get("mlp_bias")):
         raise ValueError("attention_bias and mlp_bias are not known for this model_type")
     return shape | _windows(config, kind, n_layers) | _latent(config, kind) | _experts(config, kind, n_layers)
