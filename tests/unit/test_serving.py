@@ -148,6 +148,7 @@ def test_an_unknown_name_is_none():
     (json.dumps(BASE | {"model_type": "llama", "num_key_value_heads": 3}), "must be a multiple"),
     (json.dumps(BASE | {"model_type": "llama", "hidden_size": 10**30}), "hidden_size"),
     (json.dumps(BASE | {"model_type": "mixtral"}), "lacks num_local_experts"),
+    (json.dumps(BASE | {"model_type": "llama", "num_attention_heads": 10**6, "num_key_value_heads": 10**6}), "head_dim"),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_named(text, message):
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
