@@ -7,21 +7,25 @@ from core.charts import sparse_attention as charts
 from core.charts.distribution import distribution_chart, distribution_data
 from core.charts.flash_attention import bars_chart, bars_data
 from core.costs.attention_pairs import CLAIMED, index_against_full, indexer_leads, layer_share, pairs, work_by_length
-from core.models.indexer import INDEXES, find_directions, index_products, index_scores
+from core.models.indexer import Indexer, find_directions, index_products, index_scores
 from core.models.sparse_attention import PATTERNS, local_global_mask, sparse_logits, top_k_mask, window_mask
 from core.ui import controls, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider, selector
-from core.ui.sparse import drawn_mask, slopes, sparse, sweep
+from core.ui.sparse import drawn_mask, indexes, slopes, sparse, sweep
 from core.ui.token_strip import Token, token_strip
 
 MEASURES = {"loss": "~g", "kl": "~g", "agreement": ".0%", "share": ".0%"}  # and how each is written
 MODELS = ("Llama-3-70B", "Gemma-2-27B", "gpt-oss-120b", "Llama-4 Scout", "Gemma-3-27B", "Mistral-7B", "DeepSeek-V3.2")
 LENGTHS = (10**3, 3 * 10**3, 10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6, 3 * 10**6, 12 * 10**6)
 WINDOW = 4096  # of the line that is only for comparison
+
+page = require("sparse_attention")
+t, lm = page.t, page.lm
+label, usual = lm.tokenizer.label, indexes(lm)[0]
 PRESETS = {
-    "default": {"pattern": "window", "width": 16.0, "index": "projected", "layer": 9},
+    "default": {"pattern": "window", "width": 16.0, "index": usual, "layer": 9},
     "needle": {},
     "window": {"width": 32.0},
     "list": {"width": 20.0},
@@ -29,15 +33,11 @@ PRESETS = {
     "holes": {"pattern": "dilated"},
 }
 
-page = require("sparse_attention")
-t, lm = page.t, page.lm
-label = lm.tokenizer.label
-
 
 @fragment
 def guess(ids):
     def answer():
-        found = {name: sparse(lm, ids, name, 16, "projected").drift.numbers for name in ("window", "local_global", "top_k")}
+        found = {name: sparse(lm, ids, name, 16, usual).drift.numbers for name in ("window", "local_global", "top_k")}
         best = max(found, key=lambda name: (round(found[name]["share"], 2), -found[name]["kl"]))
         shares = {name: numbers["share"] for name, numbers in found.items()}
         return best, {"n": len(ids), "full": found[best]["full_share"], **shares}
@@ -47,13 +47,13 @@ def guess(ids):
 
 @fragment
 def experiment(ids):
-    n, index, layer = len(ids), "projected", 1
+    n, index, layer = len(ids), usual, 1
     with panels.panel(page, "mask", "live"):
         pattern = controls.segmented(page, "pattern", PATTERNS, "window")
         width = int(live_slider(page, "width", 1, 64, 16, 1, every_step=True))
         if pattern == "top_k":
             with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-                index = controls.segmented(page, "index", INDEXES, "projected")
+                index = controls.segmented(page, "index", indexes(lm), usual)
                 layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(9, lm.config.n_layers))
         mask = drawn_mask(lm, ids, pattern, width, index, layer - 1)
         counts = {"n": n, "width": width, "layer": layer, "pairs": int(mask.sum()), "all": pairs(n)}
@@ -143,5 +143,5 @@ practice()
 claim()
 for name in ("myth", "window_myth", "pairs_myth"):
     panels.myth_fact(page, name)
-panels.source(page, sparse_logits, window_mask, local_global_mask, top_k_mask, index_scores, find_directions, indexer_leads)
+panels.source(page, sparse_logits, window_mask, local_global_mask, top_k_mask, Indexer, index_scores, find_directions, indexer_leads)
 panels.sources(page)

@@ -6,9 +6,13 @@ import torch
 from torch import Tensor
 
 from core.measure.drift import kl
+from core.models.indexer import find_directions
 from core.models.language_model import LanguageModel, as_batch
 from core.models.sparse_attention import Rule, sparse_logits
 from core.models.trace import trace
+from core.tokenization.languages import SENTENCES
+
+CALIBRATED_ON = 512  # tokens
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class SparseDrift:
         shares = {"share": float(self.probs[self.answer]), "full_share": float(self.full_probs[self.answer])}
         losses = {"loss": float(self.nll.mean()), "full_loss": float(self.full_nll.mean())}
         return losses | {"kl": float(self.kl.mean()), "agreement": float(self.same.float().mean())} | shares
+
+
+def usual_directions(lm: LanguageModel) -> list[Tensor]:
+    """`find_directions` on a text that is the same for every viewer, and none of theirs."""
+    return find_directions(lm, lm.tokenizer.encode(" ".join(SENTENCES.values()))[:CALIBRATED_ON])
 
 
 def read_full(lm: LanguageModel, ids) -> Tensor:

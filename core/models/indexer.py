@@ -1,25 +1,54 @@
 """An indexer: cheap scores that say which earlier tokens deserve attention (DeepSeek Sparse Attention, DeepSeek-V3.2-Exp).
 
-DeepSeek trains its indexer: I(t, s) = Σ_j w_tj · ReLU(q_tj · k_s), with 64 small heads of width 128 of its own. A model that
-was trained without one has none, so here it is made of what the model has: its own queries and keys, shortened. As nothing
-is trained to weigh the heads, each head's scores are turned into weights first, and these are added up.
+DeepSeek trains it: small heads of its own learn to foretell where attention will look (`Indexer`). For a model that has none
+it can only be made of what the model has: its own queries and keys, shortened. As nothing is trained to weigh the heads then,
+each head's scores are turned into weights first, and these are added up.
 """
 
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from core.models.attention import causal_mask
 from core.models.language_model import LanguageModel
+from core.models.positions import rope_angles, rotate
 from core.models.trace import trace
 
-INDEXES = ("projected", "heads", "own")
+INDEXES = ("trained", "projected", "heads", "own")
 DIRECTIONS = 8  # numbers that are left of each query and key
 FEW = 2  # heads that speak for all
 
-# Scores (T, T) of a layer from its number, its queries (T, H, D) and its keys (T, Hkv, D).
-Index = Callable[[int, Tensor, Tensor], Tensor]
+# Scores (T, T) of a layer from its number, its queries (T, H, D), its keys (T, Hkv, D) and the stream x (T, C) it reads.
+Index = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+
+
+class Indexer(nn.Module):
+    """I(t, s) = Σ_j w_tj · ReLU(q_tj · k_s) in every layer: few small heads, one key for all of them (equation 1 of the report).
+
+    It reads the same stream as the layer's attention, brought to one size, and turns its queries and keys by their positions.
+    """
+
+    def __init__(self, n_layers: int, d_model: int, n_heads: int = 4, width: int = 16):
+        super().__init__()
+        self.n_heads, self.width = n_heads, width
+        self.q = nn.ModuleList(nn.Linear(d_model, n_heads * width, bias=False) for _ in range(n_layers))
+        self.k = nn.ModuleList(nn.Linear(d_model, width, bias=False) for _ in range(n_layers))
+        self.w = nn.ModuleList(nn.Linear(d_model, n_heads, bias=False) for _ in range(n_layers))
+
+    def forward(self, layer: int, x: Tensor) -> Tensor:
+        """What every token is worth to every token, the future included: (B, T, C) -> (B, T, T)."""
+        x = F.rms_norm(x, x.shape[-1:])
+        angles = rope_angles(torch.arange(x.shape[1], device=x.device), self.width, dtype=x.dtype)
+        q = rotate(self.q[layer](x).unflatten(-1, (self.n_heads, self.width)), *angles)  # (B, T, n, d)
+        k = rotate(self.k[layer](x)[:, :, None], *angles)[:, :, 0]  # (B, T, d)
+        matches = torch.einsum("btjd,bsd->btjs", q, k).relu()
+        return torch.einsum("btj,btjs->bts", self.w[layer](x), matches)
+
+    def index(self, layer: int, q: Tensor, k: Tensor, x: Tensor) -> Tensor:
+        """It as an `Index`: of what the model computed it needs x (T, C) alone."""
+        return self(layer, x[None].float())[0]
 
 
 def index_scores(q: Tensor, k: Tensor) -> Tensor:
@@ -32,15 +61,15 @@ def index_scores(q: Tensor, k: Tensor) -> Tensor:
 
 
 def make_index(kind: str, directions: Sequence[Tensor] = ()) -> Index:
-    """One of INDEXES, for every layer.
+    """One of INDEXES that needs no training, for every layer.
 
     "projected": all heads, queries and keys shortened along `directions`, one (Hkv, D, r) a layer; "heads": the first FEW
     heads at full width; "own": all of both, the model's own scores, which saves nothing. ValueError for another kind.
     """
-    if kind not in INDEXES or (kind == "projected" and not directions):
-        raise ValueError(f"need one of {', '.join(INDEXES)}, and directions to project, got {kind!r}")
+    if kind not in INDEXES[1:] or (kind == "projected" and not directions):
+        raise ValueError(f"need one of {', '.join(INDEXES[1:])}, and directions to project, got {kind!r}")
 
-    def index(layer: int, q: Tensor, k: Tensor) -> Tensor:
+    def index(layer: int, q: Tensor, k: Tensor, x: Tensor) -> Tensor:
         shared, width = q.shape[1] // k.shape[1], q.shape[-1]
         q, k = q.float(), k.float().repeat_interleave(shared, 1)  # a model in bf16 has them so; the directions are float32
         if kind == "projected":
@@ -53,8 +82,13 @@ def make_index(kind: str, directions: Sequence[Tensor] = ()) -> Index:
     return index
 
 
-def index_products(kind: str, n_heads: int, head_dim: int) -> int:
-    """Multiplications that one pair of tokens costs the index in a layer; attention itself takes 2 · n_heads · head_dim."""
+def index_products(kind: str, n_heads: int, head_dim: int, trained: tuple[int, int] = (4, 16)) -> int:
+    """Multiplications that one pair of tokens costs the index in a layer; attention itself takes 2 · n_heads · head_dim.
+
+    `trained` are heads and width of an `Indexer`, whose heads are weighed by one multiplication each.
+    """
+    if kind == "trained":
+        return trained[0] * (trained[1] + 1)
     return {"projected": n_heads * DIRECTIONS, "heads": min(FEW, n_heads) * head_dim, "own": n_heads * head_dim}[kind]
 
 

@@ -17,8 +17,10 @@ PATTERNS = ("full", "window", "local_global", "block", "dilated", "top_k")
 GLOBAL = 4  # first tokens that everybody sees
 GAP = 2  # of the dilated window: every second token
 
-# What a layer may look at, from its number, its queries (T, H, D) and its keys (T, Hkv, D).
-Rule = Callable[[int, Tensor, Tensor], Tensor]
+GIVEN = ("hook_rot_q", "hook_rot_k", "hook_resid_pre")  # activations that a rule is told
+
+# What a layer may look at, from its number, its queries (T, H, D), its keys (T, Hkv, D) and the stream x (T, C) it reads.
+Rule = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 def window_mask(n: int, width: int) -> Tensor:
@@ -57,11 +59,11 @@ def rule_of(pattern: str, width: int, index: Index | None = None) -> Rule:
     if pattern not in PATTERNS or width < 1 or (pattern == "top_k" and index is None):
         raise ValueError(f"need one of {', '.join(PATTERNS)}, a width >= 1 and an index for top_k, got {pattern!r}, {width}")
     if pattern == "top_k":
-        return lambda layer, q, k: top_k_mask(index(layer, q, k), width)
+        return lambda layer, q, k, x: top_k_mask(index(layer, q, k, x), width)
     if pattern == "full":
-        return lambda layer, q, k: causal_mask(len(q), len(q))
+        return lambda layer, q, k, x: causal_mask(len(x), len(x))
     make = {"window": window_mask, "local_global": local_global_mask, "block": block_mask, "dilated": dilated_mask}[pattern]
-    return lambda layer, q, k: make(len(q), width)
+    return lambda layer, q, k, x: make(len(x), width)
 
 
 @torch.inference_mode()
@@ -74,11 +76,11 @@ def sparse_logits(lm: LanguageModel, ids, rule: Rule, masks: list[Tensor] | None
 
     def tap(name: str, value: Tensor) -> Tensor:
         _, layer, *_, hook = name.split(".") if name.startswith("blocks.") else ("", "", name)
-        if hook in ("hook_rot_q", "hook_rot_k"):
+        if hook in GIVEN:
             seen[hook] = value[0]
         if hook != "hook_attn_scores":
             return value
-        mask = rule(int(layer), seen["hook_rot_q"], seen["hook_rot_k"])
+        mask = rule(int(layer), *(seen[name] for name in GIVEN))
         if masks is not None:
             masks.append(mask)
         return value.masked_fill(~mask, -torch.inf)

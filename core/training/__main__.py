@@ -45,6 +45,11 @@ def main() -> None:
     add.add_argument("--out", type=Path, required=True, help="gets weights, config, log and evaluation")
     add.add_argument("--mini", type=Path, default=TOKENIZER, help="folder of the model it learns from")
     add.add_argument("--rows", type=int, help="rows of text; default: the recipe's")
+    what = "teach the indexer of sparse attention where mini looks, on encoded data"
+    add = commands.add_parser("indexer", parents=[encoded, repeatable], help=what)
+    add.add_argument("--out", type=Path, required=True, help="gets weights, shape, log and evaluation")
+    add.add_argument("--mini", type=Path, default=TOKENIZER, help="folder of the model it learns from")
+    add.add_argument("--rows", type=int, help="rows of text; default: the recipe's")
     add = commands.add_parser("live", help="the training that a class watches, run to its end on one text")
     add.add_argument("--text", type=Path, required=True)
     add.add_argument("--out", type=Path, required=True, help="CSV, one line a step")
@@ -97,7 +102,7 @@ def main() -> None:
     args = parser.parse_args()
     does = {"tokenizer": train_tokenizer, "encode": encode, "mini": mini, "shapes": shapes}
     does |= {"post_training": post_training, "draft": draft, "moe": moe, "live": live, "grid": grid, "grid_rows": grid_rows, "join": join}
-    does |= {"rnn_vs_transformer": rnn_vs_transformer, "attention_variants": attention_variants}
+    does |= {"indexer": indexer, "rnn_vs_transformer": rnn_vs_transformer, "attention_variants": attention_variants}
     does["encoder_decoder"] = encoder_decoder
     does[args.command](args)
 
@@ -168,6 +173,17 @@ def draft(args) -> None:
     chosen = Distillation(n_rows=args.rows or Distillation.n_rows)
     result = run(args.data, args.mini, args.out, chosen, replace(RECIPE, seed=args.seed), args.device)
     for name in ("parameters", "held_out", "own_text"):
+        print(name, result[name])
+
+
+def indexer(args) -> None:
+    from dataclasses import replace
+
+    from core.training.indexer import RECIPE, Lessons, run
+
+    chosen = Lessons(n_rows=args.rows or Lessons.n_rows)
+    result = run(args.data, args.mini, args.out, chosen, replace(RECIPE, seed=args.seed), args.device)
+    for name in ("parameters", "held_out_kl", "held_out_loss"):
         print(name, result[name])
 
 

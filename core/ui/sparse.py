@@ -1,26 +1,23 @@
 """Sparse attention for the page: read once for all viewers, and a sweep over patterns and widths that moves while it works."""
 
 import math
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.charts.sparse_attention import SERIES as SWEPT
-from core.measure.sparse_drift import SparseDrift, read_full, sparse_drift
-from core.models.indexer import Index, find_directions, make_index
+from core.checkpoints import indexer
+from core.measure.sparse_drift import SparseDrift, read_full, sparse_drift, usual_directions
+from core.models.indexer import INDEXES, Index, make_index
 from core.models.sparse_attention import rule_of
 from core.ui.kept import Kept
 
 WIDTHS = (2, 4, 8, 16, 32, 64)  # of the sweep
 SWEEP_TOKENS = 96  # each of its 36 points is a pass of its own
 _read, _full, _numbers, _directions = Kept(24), Kept(12), Kept(2000), Kept(4)
-_SENTENCES = Path(__file__).parents[1] / "tokenization" / "sentences.toml"
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ def drawn_mask(lm, ids, pattern: str, width: int, kind: str, layer: int) -> np.n
     if pattern == "top_k":
         return sparse(lm, ids, pattern, width, kind).mask(layer)
     nothing = torch.empty(len(ids), 0, 0)
-    return rule_of(pattern, width)(layer, nothing, nothing).numpy()
+    return rule_of(pattern, width)(layer, nothing, nothing, nothing).numpy()
 
 
 def sweep(lm, ids, on_step: Callable[[float], None]) -> dict[str, dict[int, dict[str, float]]]:
@@ -68,7 +65,7 @@ def sweep(lm, ids, on_step: Callable[[float], None]) -> dict[str, dict[int, dict
         if key not in _numbers:
             on_step(i / len(places))
             full = _full_logits(lm, ids) if full is None else full
-        pattern, kind = ("top_k", "own") if name == "own" else (name, "projected")
+        pattern, kind = ("top_k", "own") if name == "own" else (name, indexes(lm)[0])
         rule = rule_of(pattern, width, _index(lm, kind))
         found[name][width] = _numbers.get(key, lambda rule=rule, full=full: sparse_drift(lm, ids, rule, full).numbers)
     return found
@@ -89,13 +86,14 @@ def _full_logits(lm, ids) -> Tensor:
     return lm.unembed(_full.get((lm.name, tuple(ids)), lambda: read_full(lm, ids)))
 
 
+def indexes(lm) -> tuple[str, ...]:
+    """Those of INDEXES that there are for a model, the usual one first: only the bundled one has a trained index."""
+    return INDEXES if indexer.fits(lm) else INDEXES[1:]
+
+
 def _index(lm, kind: str) -> Index:
+    if kind == "trained":
+        return indexer.load_indexer().index
     if kind != "projected":
         return make_index(kind)
-    return make_index(kind, _directions.get(lm.name, lambda: find_directions(lm, lm.tokenizer.encode(calibration_text())[:512])))
-
-
-@cache
-def calibration_text() -> str:
-    """The text from which the directions come: the same for every viewer, and none of theirs."""
-    return " ".join(tomllib.loads(_SENTENCES.read_text("utf-8"))["sentences"].values())
+    return make_index(kind, _directions.get(lm.name, lambda: usual_directions(lm)))

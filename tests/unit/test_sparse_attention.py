@@ -20,7 +20,7 @@ sizes, widths = st.integers(1, 40), st.integers(1, 45)
 
 def mask(pattern, n, width):
     nothing = torch.empty(n, 0, 0)
-    return rule_of(pattern, width)(0, nothing, nothing)
+    return rule_of(pattern, width)(0, nothing, nothing, nothing)
 
 
 def looked_at(pattern, query, key, width):
@@ -110,9 +110,9 @@ def test_index_scores_by_hand(tiny):
         scores = (q[:, head] @ k[:, head // 2].T / 8**0.5).double().numpy()
         scores[np.triu_indices(9, 1)] = -np.inf
         expected += softmax(scores, axis=-1)
-    assert make_index("own")(0, q, k).numpy() == pytest.approx(expected, abs=1e-5)
+    assert make_index("own")(0, q, k, None).numpy() == pytest.approx(expected, abs=1e-5)
     two = torch.randn(9, 2, 8)
-    assert make_index("heads")(0, torch.cat((two, torch.randn(9, 2, 8)), 1), k).numpy() == pytest.approx(
+    assert make_index("heads")(0, torch.cat((two, torch.randn(9, 2, 8)), 1), k, None).numpy() == pytest.approx(
         index_scores(two / 8**0.5, k[:, [0, 0]]).numpy(), abs=1e-5
     )
 
@@ -122,7 +122,7 @@ def test_directions_are_principal_axes(tiny):
     ids = torch.randint(0, 256, (60,), generator=torch.Generator().manual_seed(3))
     every = find_directions(tiny, ids, 8)
     q, k = torch.randn(12, 4, 8), torch.randn(12, 2, 8)
-    torch.testing.assert_close(make_index("projected", every)(1, q, k), make_index("own")(1, q, k), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(make_index("projected", every)(1, q, k, None), make_index("own")(1, q, k, None), atol=1e-5, rtol=1e-4)
 
     from core.models import trace
 
@@ -160,7 +160,7 @@ def test_work_of_an_index():
         assert (index > attention) == leads
     with pytest.raises(ValueError, match="no indexer"):
         indexer_leads(costs.models()["Llama-3-8B"], k)
-    assert [index_products(kind, 6, 64) for kind in INDEXES] == [6 * DIRECTIONS, 2 * 64, 6 * 64]
+    assert [index_products(kind, 6, 64) for kind in INDEXES] == [4 * (16 + 1), 6 * DIRECTIONS, 2 * 64, 6 * 64]
 
 
 def test_shares_of_real_models():
