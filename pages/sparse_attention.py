@@ -13,7 +13,7 @@ from core.ui import controls, panels
 from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider, selector
-from core.ui.sparse import drawn_mask, indexes, slopes, sparse, sweep
+from core.ui.sparse import drawn_mask, indexes, recorded_losses, slopes, sparse, sweep
 from core.ui.token_strip import Token, token_strip
 
 MEASURES = {"loss": "~g", "kl": "~g", "agreement": ".0%", "share": ".0%"}  # and how each is written
@@ -78,6 +78,8 @@ def experiment(ids):
         if pattern == "top_k":
             products, own = (index_products(kind, lm.config.n_heads, lm.config.head_dim) for kind in (index, "own"))
             st.markdown(t("mask.index", index=products, own=2 * own, share=products / (2 * own), all=counts["all"]))
+            if index == "trained":
+                st.caption(t("mask.recorded", **recorded_losses()))
         panels.download(page, "mask", lambda: data)
     panels.takeaway(page, "takeaway_all" if pattern == "full" else "takeaway", **counts)
 

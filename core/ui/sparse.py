@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.charts.sparse_attention import SERIES as SWEPT
 from core.checkpoints import indexer
+from core.measure.recorded import recorded
 from core.measure.sparse_drift import SparseDrift, read_full, sparse_drift, usual_directions
 from core.models.indexer import INDEXES, Index, make_index
 from core.models.sparse_attention import rule_of
@@ -89,6 +90,14 @@ def _full_logits(lm, ids) -> Tensor:
 def indexes(lm) -> tuple[str, ...]:
     """Those of INDEXES that there are for a model, the usual one first: only the bundled one has a trained index."""
     return INDEXES if indexer.fits(lm) else INDEXES[1:]
+
+
+def recorded_losses(width: int = 16) -> dict[str, float]:
+    """Mean loss of the recorded held-out texts: with `width` tokens by each index and in a window, and "full"."""
+    by_source = recorded("indexer_evaluation")["held_out_loss"].values()
+    names = ("trained", "projected", "own", "window")
+    found = {name: float(np.mean([losses[name][str(width)] for losses in by_source])) for name in names}
+    return found | {"full": float(np.mean([losses["full"]["all"] for losses in by_source]))}
 
 
 def _index(lm, kind: str) -> Index:

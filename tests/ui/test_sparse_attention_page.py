@@ -3,7 +3,7 @@
 import pytest
 
 from core.costs.attention_pairs import block_pairs, pairs
-from core.ui.sparse import slopes, sparse
+from core.ui.sparse import indexes, slopes, sparse
 from core.ui.texts import Texts
 from tests.ui.conftest import chart_data, check_whole, said, text
 
@@ -35,8 +35,14 @@ def test_the_name_is_lost_in_a_window_and_found_by_an_index(mini):
     for language in ("en", "de"):
         ids = mini.tokenizer.encode(Texts("sparse_attention", language).plain("presets.needle.prompt"))
         assert all(sparse(mini, ids, "window", width).drift.numbers["share"] < 0.05 for width in (16, 32))
-        found = sparse(mini, ids, "top_k", 12, "projected").drift.numbers
-        assert found["share"] > 0.9 and found["full_share"] > 0.9
+        found = sparse(mini, ids, "top_k", 12, "trained")
+        assert found.drift.numbers["share"] > 0.9 and found.drift.numbers["full_share"] > 0.9
+        chosen = [ids[i] for i in found.mask(8)[-1].nonzero()[0]]  # layer 9
+        assert mini.tokenizer.encode(" Bello")[0] in chosen
+
+
+def test_only_the_bundled_model_has_a_trained_index(mini, tiny):
+    assert indexes(mini)[0] == "trained" and "trained" not in indexes(tiny)
 
 
 def test_the_other_presets_show_what_they_say(mini):
@@ -58,6 +64,7 @@ def test_index_and_layer_belong_to_top_k(open_page):
     assert "sparse_attention_layer" not in [slider.key for slider in at.slider]
     at = open_page("sparse_attention", pattern="top_k", index="heads", layer=3)
     assert "layer 3" in text(at) and "**128** multiplications" in text(at)
+    assert "15 texts" not in text(at) and "15 texts" in text(open_page("sparse_attention", pattern="top_k"))
     data = chart_data(at)
     counts = data[data["kind"] == "row"]["count"].tolist()
     assert counts == [min(i, 16) for i in range(1, len(counts) + 1)]
