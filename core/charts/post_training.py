@@ -82,7 +82,7 @@ def curve_chart(most: float, share: bool, update: str, measure: str, words: tupl
     x = alt.X("update:Q", axis=alt.Axis(title=update, tickCount=6), scale=alt.Scale(nice=False, zero=True))
     axis = alt.Axis(title=measure or None, format=".0%" if share else ".2~f", tickCount=5)
     scale = alt.Scale(domain=[0, most], nice=False)
-    color = role_color(labels=dict(words))
+    color = role_color(labels=dict(words), columns=1)
     chart = alt.Chart()
     tooltip = [
         alt.Tooltip("update:Q", title=update),

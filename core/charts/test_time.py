@@ -87,9 +87,9 @@ def spent_chart(tokens: str, accuracy: str, way: str, words: tuple[tuple[str, st
         "tokens:Q", scale=alt.Scale(type="log", base=2, domain=[3, 1300], nice=False), axis=alt.Axis(title=tokens, values=ticks, format="d")
     )
     y = alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=alt.Axis(title=accuracy, format=".0%", tickCount=5))
-    color = role_color(labels=dict(words), columns=2)
+    color = role_color(labels=dict(words), columns=1)
     dash = alt.StrokeDash(
-        "way_word:N", scale=alt.Scale(domain=[steps, direct], range=[[1, 0], [5, 4]]), legend=alt.Legend(title=None, orient="top")
+        "way_word:N", scale=alt.Scale(domain=[steps, direct], range=[[1, 0], [5, 4]]), legend=alt.Legend(title=None, orient="bottom")
     )
     tooltip = [alt.Tooltip("way_word:N", title=way), alt.Tooltip("n:Q"), alt.Tooltip("tokens:Q", title=tokens, format=".0f"),
                alt.Tooltip("accuracy:Q", title=accuracy, format=".1%")]  # fmt: skip
