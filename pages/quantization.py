@@ -70,7 +70,9 @@ def experiment(prompt):
     with panels.panel(page, "bytes", "arithmetic"):
         size_chart(page, "bytes", stored, lm.config, "MB")
     seventy(stored)
-    panels.takeaway(page, bits=small.bits_per_weight, times=32 / small.bits_per_weight, before=before.perplexity, after=after.perplexity)
+    name = "takeaway" if small.bits_per_weight < 32 else "takeaway_whole"
+    losses = {"before": before.perplexity, "after": after.perplexity}
+    panels.takeaway(page, name, bits=small.bits_per_weight, times=32 / small.bits_per_weight, **losses)
     if compared:  # last, because it takes seconds
         price_chart(page, *compared, stored)
 
