@@ -12,7 +12,7 @@ from core.ui.charts import draw
 from core.ui.frame import fragment, require
 from core.ui.lab import lab
 from core.ui.live_slider import selector, stepped_slider
-from core.ui.searches import cache_sizes, compared, ends, hypothesis_table, marked_strip, searched, winner, written
+from core.ui.searches import cache_sizes, compared, ends, greedily, hypothesis_table, marked_strip, searched, winner, written
 from core.ui.seldom import seldom
 from core.ui.wide import draw_wide
 
@@ -39,7 +39,7 @@ def guess(prompt):
     def answer():
         place, stop = st.empty(), ends(lm.tokenizer, False)
         beam = winner(searched(lm, prompt, 4, STEPS, 1.0, stop, waiting(place, STEPS)))
-        greedy = written(lm, prompt, len(beam.tokens), stop, waiting(place, STEPS), temperature=0)
+        greedy = greedily(lm, prompt, len(beam.tokens), stop, waiting(place, STEPS))
         place.empty()
         right = "same" if greedy.tokens == beam.tokens else "beam" if beam.logprob > greedy.logprob else "greedy"
         values = compared(greedy, beam)
@@ -58,7 +58,7 @@ def experiment(prompt):
             stop = ends(lm.tokenizer, controls.toggle(page, "sentence"))
         place = st.empty()
         tree = searched(lm, prompt, width, steps, penalty, stop, waiting(place, steps))
-        greedy = written(lm, prompt, steps, stop, waiting(place, steps), temperature=0)
+        greedy = greedily(lm, prompt, steps, stop, waiting(place, steps))
         place.empty()
         grown(tree, greedy, penalty, 1 if width > 3 else 2)
         with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):

@@ -8,7 +8,8 @@ from functools import cache
 import pandas as pd
 import streamlit as st
 
-from core.decoding import BeamTree, beam_steps, generate
+from core.decoding import BeamTree, generate
+from core.decoding.foresight import Foresight, remembered_steps
 from core.models.language_model import LanguageModel
 from core.tokenizers import Tokenizer
 from core.ui import live
@@ -16,6 +17,7 @@ from core.ui.kept import Kept
 from core.ui.token_strip import candidates, token_strip
 
 _results = Kept(96, long=True)  # over all viewers; the largest tree takes about 300 kB
+_known = Kept(12)  # about 1 MB each at most
 
 OnStep = Callable[[int], None]  # called with the number of steps done, from 0 on
 
@@ -80,13 +82,18 @@ def ends(tokenizer: Tokenizer, sentence: bool) -> frozenset[int]:
 
 
 def searched(lm: LanguageModel, ids, width: int, steps: int, length_penalty: float, stop: frozenset[int], on_step: OnStep) -> BeamTree:
-    """`beam_search`; `on_step` is not called when the result is known."""
-    key = ("beam", lm.name, tuple(ids), width, steps, length_penalty, stop)
-    return _kept(key, lambda: beam_steps(lm, ids, width, steps, length_penalty, stop, _beginning(lm, ids)), on_step)
+    """`beam_search`; `on_step` is not called when the result is known. What searches with other settings have learned is used."""
+    key, known = ("beam", lm.name, tuple(ids), width, steps, length_penalty, stop), _known.get((lm.name, tuple(ids)), Foresight)
+    return _kept(key, lambda: remembered_steps(lm, ids, width, steps, length_penalty, stop, lambda: _beginning(lm, ids), known), on_step)
+
+
+def greedily(lm: LanguageModel, ids, n: int, stop: frozenset[int], on_step: OnStep) -> Written:
+    """The likeliest token again and again, up to one of `stop`: a search of width 1, which shares what the others have learned."""
+    return winner(searched(lm, ids, 1, n, 0.0, stop, on_step))
 
 
 def written(lm: LanguageModel, ids, n: int, stop: frozenset[int], on_step: OnStep, seed: int = 0, **settings) -> Written:
-    """`generate` up to a token of `stop`, with the settings of `distribution`; temperature 0 is greedy."""
+    """`generate` up to a token of `stop`, with the settings of `distribution`."""
     key = ("text", lm.name, tuple(ids), n, stop, seed, *sorted(settings.items()))
     return _kept(key, lambda: _writing(lm, ids, n, stop, seed, settings), on_step)
 
