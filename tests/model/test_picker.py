@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.chat import chat_prompt
 from core.ui import live
+from core.ui.texts import Texts
 from tests.ui.conftest import ROOT, said
 
 NAME = "smollm2-135m"
@@ -34,9 +35,14 @@ def test_two_viewers_on_two_models_side_by_side(opened):
     small, large = opened("next_token", **text), opened("next_token", model=NAME, **text)
     for at in (small, large, small.run(), large.run()):
         assert not at.exception and not at.error and not at.warning
-    assert [any("Observed with" in c.value for c in at.caption) for at in (small, large)] == [False, True]  # the text is a preset's
     assert small.session_state["_model"] == "mini" and large.session_state["_model"] == NAME
     assert "Paris" in take_away(large) and take_away(small) != take_away(large)
+
+
+def test_what_a_preset_shows_is_said_to_be_the_bundled_models(opened):
+    text = {"next_token_prompt": Texts("next_token", "en").plain("presets.fact.prompt")}
+    pages = opened("next_token", **text), opened("next_token", model=NAME, **text)
+    assert [any("Observed with" in c.value for c in at.caption) for at in pages] == [False, True]
 
 
 def test_the_form_of_a_conversation_is_an_option(opened, smollm2, monkeypatch):
