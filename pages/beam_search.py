@@ -5,7 +5,9 @@ import math
 import streamlit as st
 
 from core.charts import beam_tree as charts
-from core.decoding import beam_search, beam_steps, search_steps
+from core.decoding import beam_search, search_steps
+from core.decoding.beam import Asked
+from core.decoding.foresight import remembered_steps
 from core.measure.repetition import repeated
 from core.ui import controls, engine, live, panels
 from core.ui.charts import draw
@@ -139,5 +141,5 @@ def degenerate(prompt, width):
 
 lab(page, PRESETS, guess, experiment, *engine.asked(page, engine.beams), max_tokens=400)
 panels.myth_fact(page)
-panels.source(page, beam_search, beam_steps, search_steps, repeated)
+panels.source(page, beam_search, search_steps, Asked, remembered_steps, repeated)
 panels.sources(page)

@@ -79,7 +79,9 @@ def experiment(ids):
             products, own = (index_products(kind, lm.config.n_heads, lm.config.head_dim) for kind in (index, "own"))
             st.markdown(t("mask.index", index=products, own=2 * own, share=products / (2 * own), all=counts["all"]))
             if index == "trained":
-                st.caption(t("mask.recorded", **recorded_losses()))
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    panels.badge(page, "recorded")
+                    st.caption(t("mask.recorded", **recorded_losses()), width="content")
         panels.download(page, "mask", lambda: data)
     panels.takeaway(page, "takeaway_all" if pattern == "full" else "takeaway", **counts)
 

@@ -77,24 +77,44 @@ def beam_steps(
     `prefix` is a full cache that already holds a beginning of `ids`, not all of it; it is written on.
     """
     _check(width, max_new_tokens)
-    ids = as_batch(ids, lm.config.vocab_size)[:1]
     stop = getattr(lm.tokenizer, "eot", None) if stop is None else stop
     stops = stop if isinstance(stop, Collection) else {stop}
     prefix = make_cache("full", lm.config) if prefix is None else prefix
+    asked = Asked(lm, ids, 2 * width, max_new_tokens, prefix)
+    yield from search_steps(asked.first(), asked.go_on, width, max_new_tokens, length_penalty, stops, lambda: asked.cache.bytes_held)
 
-    def likeliest(new: Tensor, cache: Cache) -> Likeliest:
-        logprobs = lm.forward(new, cache, last_only=True)[:, -1].float().log_softmax(-1)  # (rows, V)
-        return tuple(logprobs.topk(min(2 * width, logprobs.shape[-1]), dim=-1))
 
-    first = likeliest(ids[:, prefix.seen[0] :], prefix)
-    cache = SharedPrefixCache(prefix, width, capacity=max_new_tokens)
+class Asked:
+    """The network as a search asks it: always for the `n` likeliest next tokens. The prompt's keys and values are stored once.
 
-    def go_on(step: int, rows: list[int], tokens: list[int]) -> Likeliest:
+    `prefix` is a full cache as in `beam_steps`; there is room for `room` new tokens.
+    """
+
+    def __init__(self, lm: LanguageModel, ids, n: int, room: int, prefix: Cache):
+        self.lm, self.n, self.room, self.prompt = lm, n, room, prefix
+        self.ids = as_batch(ids, lm.config.vocab_size)[:1]
+        self.cache: SharedPrefixCache | None = None  # of the living beginnings, once the prompt is read
+
+    def first(self) -> Likeliest:
+        """What follows the prompt."""
+        found = self._likeliest(self.ids[:, self.prompt.seen[0] :], self.prompt)
+        self.cache = SharedPrefixCache(self.prompt, 1, self.room)
+        return found
+
+    def go_on(self, step: int, rows: list[int], tokens: list[int]) -> Likeliest:
+        """What follows every beginning: row r of the last answer, continued by a token."""
         if step > 1:
-            cache.reorder(torch.tensor(rows))
-        return likeliest(torch.tensor(tokens)[:, None], cache)
+            self.cache.reorder(torch.tensor(rows))
+        return self._likeliest(torch.tensor(tokens)[:, None], self.cache)
 
-    yield from search_steps(first, go_on, width, max_new_tokens, length_penalty, stops, lambda: cache.bytes_held)
+    def read(self, beginnings: list[tuple[int, ...]]) -> Likeliest:
+        """What follows whole beginnings, all of one length, each read in one go."""
+        self.cache = SharedPrefixCache(self.prompt, len(beginnings), self.room)
+        return self._likeliest(torch.tensor(beginnings), self.cache)
+
+    def _likeliest(self, new: Tensor, cache: Cache) -> Likeliest:
+        logprobs = self.lm.forward(new, cache, last_only=True)[:, -1].float().log_softmax(-1)  # (rows, V)
+        return tuple(logprobs.topk(min(self.n, logprobs.shape[-1]), dim=-1))
 
 
 def search_steps(

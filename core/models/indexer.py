@@ -19,6 +19,7 @@ from core.models.trace import trace
 INDEXES = ("trained", "projected", "heads", "own")
 DIRECTIONS = 8  # numbers that are left of each query and key
 FEW = 2  # heads that speak for all
+N_HEADS, WIDTH = 4, 16  # of the one that is trained here
 
 # Scores (T, T) of a layer from its number, its queries (T, H, D), its keys (T, Hkv, D) and the stream x (T, C) it reads.
 Index = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -30,7 +31,7 @@ class Indexer(nn.Module):
     It reads the same stream as the layer's attention, brought to one size, and turns its queries and keys by their positions.
     """
 
-    def __init__(self, n_layers: int, d_model: int, n_heads: int = 4, width: int = 16):
+    def __init__(self, n_layers: int, d_model: int, n_heads: int = N_HEADS, width: int = WIDTH):
         super().__init__()
         self.n_heads, self.width = n_heads, width
         self.q = nn.ModuleList(nn.Linear(d_model, n_heads * width, bias=False) for _ in range(n_layers))
@@ -82,14 +83,13 @@ def make_index(kind: str, directions: Sequence[Tensor] = ()) -> Index:
     return index
 
 
-def index_products(kind: str, n_heads: int, head_dim: int, trained: tuple[int, int] = (4, 16)) -> int:
+def index_products(kind: str, n_heads: int, head_dim: int) -> int:
     """Multiplications that one pair of tokens costs the index in a layer; attention itself takes 2 · n_heads · head_dim.
 
-    `trained` are heads and width of an `Indexer`, whose heads are weighed by one multiplication each.
+    The heads of the trained one are weighed by one multiplication each.
     """
-    if kind == "trained":
-        return trained[0] * (trained[1] + 1)
-    return {"projected": n_heads * DIRECTIONS, "heads": min(FEW, n_heads) * head_dim, "own": n_heads * head_dim}[kind]
+    products = {"projected": n_heads * DIRECTIONS, "heads": min(FEW, n_heads) * head_dim, "own": n_heads * head_dim}
+    return (products | {"trained": N_HEADS * (WIDTH + 1)})[kind]
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """Which rows of text a training run sees, in which order."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.training.corpora import ROW
+from core.training.corpora import ROW, SOURCES
+from core.training.loop import Recipe, learning_rate
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,37 @@ def plan_rows(data: Path, passes: dict[str, float], seed: int, device: str) -> R
     order = rng.permutation(len(start))
     tokens = torch.from_numpy(np.concatenate(pieces).astype(np.int32)).to(device)
     return Rows(tokens, torch.from_numpy(start[order]).to(device), torch.from_numpy(mark[order]).to(device))
+
+
+def choose_rows(data: Path, n_rows: int, row: int, curriculum_share: float, seed: int) -> Tensor:
+    """Rows (n_rows, row) of token ids for a recipe that needs few, the sources of natural text evenly, from what `encode` wrote."""
+    rng = np.random.default_rng(seed)
+    natural = [np.load(f, mmap_mode="r") for s in SOURCES if (f := data / f"{s}.train.npy").exists()]
+    synthetic = [np.load(f, mmap_mode="r") for f in sorted(data.glob("curriculum.*.npy"))]
+    rows = np.empty((n_rows, row), dtype=np.int64)
+    for i in range(n_rows):
+        if rng.random() < curriculum_share:
+            part = synthetic[rng.integers(len(synthetic))]
+            rows[i] = part[rng.integers(len(part)), :row]  # from the start of a document
+        else:
+            ids = natural[i % len(natural)]
+            start = rng.integers(len(ids) - row)
+            rows[i] = ids[start : start + row]
+    return torch.from_numpy(rows)
+
+
+def passes_over(
+    n_rows: int, passes: int, recipe: Recipe, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> Iterator[tuple[int, Tensor, bool]]:  # fmt: skip
+    """(step, places of its rows, whether it is the last) of several passes over all rows, each in an order of its own.
+
+    The learning rate is set before every step; a batch that would not be full is left out.
+    """
+    per_pass = n_rows // recipe.batch_rows
+    n_steps = passes * per_pass
+    for step in range(n_steps):
+        if step % per_pass == 0:
+            order = torch.randperm(n_rows, generator=generator)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, n_steps, recipe)
+        yield step, order[step % per_pass * recipe.batch_rows :][: recipe.batch_rows], step == n_steps - 1

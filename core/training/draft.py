@@ -21,9 +21,9 @@ from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.quantization.packed import prepare
-from core.training.corpora import SOURCES
+from core.training.batches import choose_rows, passes_over
 from core.training.evaluate import SAMPLES, held_out_rows
-from core.training.loop import Recipe, initialise, learning_rate, make_optimizer, write_csv
+from core.training.loop import Recipe, initialise, make_optimizer, write_csv
 from core.training.recipes import save
 
 CONFIG = DecoderConfig(n_layers=3, d_model=96, n_heads=3, n_kv_heads=3, d_ff=256, head_dim=32)
@@ -41,23 +41,6 @@ class Distillation:
     likeliest: int = 12  # targets a token that carry mini's probability for them
     drawn: int = 4  # targets a token that share what is left, drawn from it
     negatives: int = 1_536  # tokens a batch that stand for all others in the softmax
-
-
-def choose_rows(data: Path, chosen: Distillation, seed: int, split: str = "train") -> Tensor:
-    """Rows (n, row) of token ids, the sources of natural text evenly, from what `encode` wrote."""
-    rng = np.random.default_rng(seed)
-    natural = [np.load(f, mmap_mode="r") for s in SOURCES if (f := data / f"{s}.{split}.npy").exists()]
-    synthetic = [np.load(f, mmap_mode="r") for f in sorted(data.glob("curriculum.*.npy"))]
-    rows = np.empty((chosen.n_rows, chosen.row), dtype=np.int64)
-    for i in range(chosen.n_rows):
-        if rng.random() < chosen.curriculum_share:
-            part = synthetic[rng.integers(len(synthetic))]
-            rows[i] = part[rng.integers(len(part)), : chosen.row]  # from the start of a document
-        else:
-            ids = natural[i % len(natural)]
-            start = rng.integers(len(ids) - chosen.row)
-            rows[i] = ids[start : start + chosen.row]
-    return torch.from_numpy(rows)
 
 
 def soft_targets(logits: Tensor, likeliest: int, drawn: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -128,15 +111,9 @@ def train(
     generator, device = torch.Generator().manual_seed(recipe.seed), network.embed.weight.device
     optimizer = make_optimizer(network, recipe, fused=True)
     head, network.unembed = network.unembed, nn.Identity()  # the network now ends with what would be compared with the embedding
-    per_pass = len(rows) // recipe.batch_rows
-    records, start, n_steps = [], time.perf_counter(), chosen.passes * per_pass
+    records, start = [], time.perf_counter()
     network.train()
-    for step in range(n_steps):
-        if step % per_pass == 0:
-            order = torch.randperm(len(rows), generator=generator)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, n_steps, recipe)
-        batch = order[step % per_pass * recipe.batch_rows :][: recipe.batch_rows]
+    for step, batch, last in passes_over(len(rows), chosen.passes, recipe, optimizer, generator):
         hidden = network(rows[batch].to(device)).flatten(0, 1)  # (T, C)
         targets = ids[batch].flatten(0, 1).to(device), weights[batch].flatten(0, 1).float().to(device)
         loss = candidate_loss(hidden, network.embed.weight, *targets, chosen.negatives, generator).mean()
@@ -144,7 +121,6 @@ def train(
         norm = nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        last = step == n_steps - 1
         if step % recipe.log_every == 0 or last:
             record = {
                 "step": step, "tokens": (step + 1) * recipe.batch_rows * rows.shape[1], "loss": loss.item(),
@@ -183,7 +159,7 @@ def run(
     exact = load_folder(mini)
     teacher = prepare(exact, "bf16") if device == "cpu" else exact
     teacher.network.to(device)
-    rows = choose_rows(data, chosen, recipe.seed)
+    rows = choose_rows(data, chosen.n_rows, chosen.row, chosen.curriculum_share, recipe.seed)
     ids, weights = ask(teacher, rows, chosen, recipe.seed, data / "draft_targets.npz")
     network = Decoder(CONFIG)
     initialise(network, recipe.seed)

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from core.checkpoints.folder import load_folder
 from core.measure.sparse_drift import sparse_drift, usual_directions
 from core.models.attention import causal_mask
 from core.models.decoder import Decoder
-from core.models.indexer import Index, Indexer, make_index
+from core.models.indexer import N_HEADS, WIDTH, Index, Indexer, make_index
 from core.models.language_model import LanguageModel
 from core.models.sparse_attention import rule_of
-from core.training.draft import Distillation, choose_rows
+from core.training.batches import choose_rows, passes_over
 from core.training.evaluate import held_out_rows
-from core.training.loop import Recipe, learning_rate, make_optimizer, write_csv
+from core.training.loop import Recipe, make_optimizer, write_csv
+from core.training.saving import parameters, save
 
 RECIPE = Recipe(batch_rows=16, learning_rate=2e-3, warmup_steps=100, weight_decay=0.0, log_every=20, evaluate_every=400)
 WIDTHS = (8, 16, 32)  # tokens that a look may see in the evaluation
@@ -40,8 +40,8 @@ class Lessons:
     row: int = 384
     curriculum_share: float = 0.5
     passes: int = 3
-    n_heads: int = 4
-    width: int = 16
+    n_heads: int = N_HEADS
+    width: int = WIDTH
 
 
 def rows_of(data: Path, chosen: Lessons, seed: int) -> Tensor:
@@ -52,7 +52,7 @@ def rows_of(data: Path, chosen: Lessons, seed: int) -> Tensor:
         stored = np.load(kept)
         if str(stored["asked"]) == asked:
             return torch.from_numpy(stored["rows"].astype(np.int64))
-    rows = choose_rows(data, Distillation(chosen.n_rows, chosen.row, chosen.curriculum_share), seed)
+    rows = choose_rows(data, chosen.n_rows, chosen.row, chosen.curriculum_share, seed)
     np.savez(kept, asked=asked, rows=rows.numpy().astype(np.uint16))
     return rows
 
@@ -87,23 +87,16 @@ def train(
     """Train `indexer` in place on what `network` looks at in rows (n, T); return the log."""
     generator, device = torch.Generator().manual_seed(recipe.seed), next(indexer.parameters()).device
     optimizer = make_optimizer(indexer, recipe, fused=device.type == "cuda")
-    per_pass = len(rows) // recipe.batch_rows
-    records, start, n_steps = [], time.perf_counter(), passes * per_pass
-    for step in range(n_steps):
-        if step % per_pass == 0:
-            order = torch.randperm(len(rows), generator=generator)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, n_steps, recipe)
-        batch = rows[order[step % per_pass * recipe.batch_rows :][: recipe.batch_rows]].to(device)
+    records, start = [], time.perf_counter()
+    for step, batch, last in passes_over(len(rows), passes, recipe, optimizer, generator):
         total = 0.0
-        for layer, (stream, weights) in enumerate(looks(network, batch)):  # the layers know nothing of each other
+        for layer, (stream, weights) in enumerate(looks(network, rows[batch].to(device))):  # the layers know nothing of each other
             loss = missed(indexer(layer, stream), weights)
             loss.backward()
             total += loss.detach()
         norm = nn.utils.clip_grad_norm_(indexer.parameters(), recipe.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        last = step == n_steps - 1
         if step % recipe.log_every == 0 or last:
             record = {
                 "step": step, "tokens": (step + 1) * recipe.batch_rows * rows.shape[1], "kl": float(total) / network.config.n_layers,
@@ -153,15 +146,13 @@ def run(
     shape = {"n_layers": lm.config.n_layers, "d_model": lm.config.d_model, "n_heads": chosen.n_heads, "width": chosen.width}
     indexer = Indexer(**shape).to(device)
     records = train(indexer, network, rows, chosen.passes, recipe, out / "training.csv", lambda one: held_out_kl(one, network, watched))
-    indexer.half().float()
-    save_file({name: w.half().cpu().contiguous() for name, w in indexer.state_dict().items()}, out / "indexer.safetensors")
-    (out / "indexer.json").write_text(json.dumps(shape, indent=1) + "\n", "utf-8")
+    save(indexer, "indexer", out, shape)
     network.cpu(), indexer.cpu()
     indexes = {"trained": indexer.index, "projected": make_index("projected", usual_directions(lm))}
     indexes |= {name: make_index(name) for name in ("heads", "own")}
     result = {
         "command": f"python -m core.training indexer --data DATA --out OUT --seed {recipe.seed}",
-        "recipe": asdict(recipe), "lessons": asdict(chosen), "parameters": sum(p.numel() for p in indexer.parameters()),
+        "recipe": asdict(recipe), "lessons": asdict(chosen), "parameters": parameters(indexer),
         "steps": records[-1]["step"] + 1, "tokens_seen": records[-1]["tokens"], "seconds": round(records[-1]["seconds"], 1),
         "machine": torch.cuda.get_device_name() if device.startswith("cuda") else "CPU", "torch": torch.__version__,
         "held_out_kl": records[-1]["held_out_kl"],

@@ -60,13 +60,13 @@ def sweep(lm, ids, on_step: Callable[[float], None]) -> dict[str, dict[int, dict
     ids = ids[-SWEEP_TOKENS:]
     found: dict[str, dict[int, dict[str, float]]] = {name: {} for name in SWEPT}
     places = [("full", len(ids)), *((name, width) for width in WIDTHS if width < len(ids) for name in SWEPT if name != "full")]
-    full = None
+    full, usual = None, indexes(lm)[0]
     for i, (name, width) in enumerate(places):
         key = (lm.name, tuple(ids), name, width)
         if key not in _numbers:
             on_step(i / len(places))
             full = _full_logits(lm, ids) if full is None else full
-        pattern, kind = ("top_k", "own") if name == "own" else (name, indexes(lm)[0])
+        pattern, kind = ("top_k", "own") if name == "own" else (name, usual)
         rule = rule_of(pattern, width, _index(lm, kind))
         found[name][width] = _numbers.get(key, lambda rule=rule, full=full: sparse_drift(lm, ids, rule, full).numbers)
     return found
