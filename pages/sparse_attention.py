@@ -52,9 +52,8 @@ def experiment(ids):
         pattern = controls.segmented(page, "pattern", PATTERNS, "window")
         width = int(live_slider(page, "width", 1, 64, 16, 1, every_step=True))
         if pattern == "top_k":
-            with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
-                index = controls.segmented(page, "index", indexes(lm), usual)
-                layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(9, lm.config.n_layers))
+            index = controls.segmented(page, "index", indexes(lm), usual)
+            layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(9, lm.config.n_layers))
         mask = drawn_mask(lm, ids, pattern, width, index, layer - 1)
         counts = {"n": n, "width": width, "layer": layer, "pairs": int(mask.sum()), "all": pairs(n)}
         counts |= {"saved": 1 - counts["pairs"] / counts["all"], "pattern": t.plain(f"pattern.options.{pattern}")}
