@@ -115,6 +115,8 @@ def _tick(t: Texts, at: tuple[str, int], key: str, here: dict) -> None:
     label = t("lesson.predict") if here["control"] == "predict" else words(f"{here['control']}.label")
 
     def look():
+        if state.get(_AT) != at:  # a key that came while the page was opening was taken, but the browser was shown nothing of it
+            st.rerun()
         before = state.setdefault(_BEFORE, {}).setdefault(key, state.get(key))
         if state.get(key) != before:
             done.add(at)

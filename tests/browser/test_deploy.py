@@ -108,14 +108,28 @@ def test_viewers_go_on_at_the_other_server(behind_a_proxy, browser):
 
 def goes_on(page, process, port: int, temperature: str, before: str) -> str:
     """Kill `process`; the viewer is taken over by the server on `port`, and the next step of the slider follows the one before."""
+    page.evaluate(WATCH)
     process.kill()
     process.wait()
-    until = time.monotonic() + 120
-    while not connections(port) and time.monotonic() < until:
-        page.wait_for_timeout(200)
+    page.wait_for_function("() => window.wentOn")  # a key before that is one that nobody hears
+    assert connections(port)
     settled(page)
     page.locator(SLIDER).press("ArrowLeft")
     before = changed(page, before)
     page.wait_for_url(re.compile(f"next_token_temperature={temperature}"))
     settled(page)
     return before
+
+
+WATCH = """() => {  // the page was cut off, is connected again, and its script has begun at the server that took over
+    const app = document.querySelector('[data-testid="stApp"]'), is = name => app.getAttribute(`data-test-${name}`)
+    let away = false
+    window.wentOn = false
+    const watch = new MutationObserver(() => {
+        away ||= is('connection-state') !== 'CONNECTED'
+        if (!away || is('connection-state') !== 'CONNECTED' || is('script-state') !== 'running') return
+        watch.disconnect()
+        window.wentOn = true
+    })
+    watch.observe(app, {attributes: true})
+}"""
