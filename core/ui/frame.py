@@ -301,7 +301,6 @@ def _warm_up() -> None:
 def _load_heavy_parts() -> None:
     import torch
 
-    sys.setswitchinterval(SWITCH)
     torch.set_num_threads(1)  # one thread a viewer is fastest for a small model on a shared server
     from altair.utils import schemapi
 
@@ -315,10 +314,6 @@ def _load_heavy_parts() -> None:
         log.error("%s while warming up", type(error).__name__)
 
 
-# Seconds after which a thread that computes in Python lets another go on. Every product of matrices gives way by itself and then
-# waits that long for its way back where another viewer's Python runs: a token took 12 ms alone, 1,300 ms beside one with Python's
-# 5 ms, and takes 38 ms with these, which cost the other a seventh.
-SWITCH = 0.00005
 _frozen_modules = 0
 
 
