@@ -13,7 +13,7 @@ def cache_bytes_per_token(network: Decoder) -> int:
     """Bytes in 16-bit numbers that the cache holds for one token, read off a filled cache."""
     cache = Cache(network.config, capacity=8)
     network(torch.zeros(1, 8, dtype=torch.long), cache=cache)
-    return cache.bytes_held // 8 // network.embed.weight.element_size() * 2
+    return cache.bytes_held // 8 // network.dtype.itemsize * 2
 
 
 @torch.inference_mode()

@@ -50,7 +50,7 @@ def quantize_model(
             continue
         key = _identity(module)
         if key not in done:
-            done[key] = quantize(module.weight, format, granularity, group_size)
+            done[key] = quantize(module.weight.float(), format, granularity, group_size)
         packed = QuantizedEmbedding(done[key]) if isinstance(module, nn.Embedding) else QuantizedLinear(done[key], module.bias)
         replace_module(network, name, packed)
     return replace(lm, name=_name(lm, format, granularity, group_size), network=network)
@@ -95,7 +95,7 @@ def rounded_model(
     for name, module in matrices(lm, with_tied=True).items():
         key = _identity(module)
         if key not in done:
-            before = module.weight
+            before = module.weight.float()
             held = quantize(before, format, granularity, group_size)
             done[key] = nn.Parameter(held.dequantize(), requires_grad=False)
             rows.append(_row(name, before, held.bytes, relative_error(before, done[key])))
@@ -121,7 +121,7 @@ def report(original: LanguageModel, quantized: LanguageModel) -> list[MatrixRepo
     rows = []
     for name, module in matrices(original).items():
         held = getattr(modules[name], "quantized", None)
-        before = module.weight
+        before = module.weight.float()
         after, error = (before.nbytes, 0.0) if held is None else (held.bytes, relative_error(before, held.dequantize()))
         rows.append(_row(name, before, after, error))
     return rows

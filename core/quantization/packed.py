@@ -13,19 +13,22 @@ from core.models.norms import LayerNorm, RMSNorm
 from core.quantization.kernels import (
     GROUP,
     Codes,
+    HalfEmbedding,
+    HalfLinear,
     Int4Linear,
     Int8Linear,
     MixedLinear,
     OneDNNLinear,
     PackedLinear,
+    fits_half,
     int4_codes,
     int8_codes,
     supported,
 )
 from core.quantization.model import replace_module, share_parameters
 
-# What computes how: fp32 is exact; bf16 halves the bytes; int8 quarters them and computes in bf16;
-# mixed reads 4 bits for a few rows and bf16 for many.
+# What computes how: fp32 is exact, and reads weights from 16 bits where these hold them; bf16 halves the bytes;
+# int8 quarters them and computes in bf16; mixed reads 4 bits for a few rows and bf16 for many.
 MODES = ("fp32", "bf16", "int8", "mixed")
 FUSED = {"attn": ("qkv", ("q", "k", "v")), "mlp": ("gate_up", ("gate", "up"))}
 # The name of a parameter of `core.models.Decoder` -> its numbers, float32, or of a matrix its int8 codes where those are stored.
@@ -174,7 +177,7 @@ def _pack_rest(block: nn.Module, prefix: str, mode: str, dtype: torch.dtype, rea
             replace_module(block, inside, _norm(module, name, dtype, read))
         elif isinstance(module, nn.Dropout):
             replace_module(block, inside, nn.Identity())
-        elif isinstance(module, (nn.Linear, OneDNNLinear)):
+        elif isinstance(module, (nn.Linear, OneDNNLinear, HalfLinear)):
             module = _filled(module, name, read)
             replace_module(block, inside, _packed([module], module.bias, mode))
 
@@ -192,9 +195,11 @@ def _pack_ends(network: nn.Module, mode: str, dtype: torch.dtype, read: Read | N
         network.embed = Int8Embedding(network.unembed if tied else Int8Linear(*_codes([first])))
         return
     embedding, weight = first.weight, last.weight
-    if dtype != embedding.dtype:
+    if mode == "fp32" and supported("fp16") and fits_half(embedding):
+        network.embed = HalfEmbedding(embedding)
+    elif dtype != embedding.dtype:
         network.embed = nn.Embedding(*embedding.shape, _weight=embedding.detach().to(dtype))
-    network.unembed = _onednn(weight.to(dtype), None, network.embed.weight if tied else None)
+    network.unembed = _dense(weight.to(dtype), None, network.embed.weight if tied else None)
 
 
 def _filled(module: nn.Module, name: str, read: Read | None) -> nn.Module:
@@ -229,15 +234,17 @@ def _packed(layers: list[nn.Module], bias: Tensor | None, mode: str) -> nn.Modul
         return Int8Linear(*_codes(layers), bias)
     weight = torch.cat([layer.weight for layer in layers]) if len(layers) > 1 else layers[0].weight
     if mode == "fp32":
-        return _onednn(weight, bias)
-    wide = _onednn(weight.bfloat16(), bias)
+        return _dense(weight, bias)
+    wide = _dense(weight.bfloat16(), bias)
     if mode == "bf16" or not supported("int4") or weight.shape[1] % GROUP or weight.shape[0] % 32:
         return wide
     return MixedLinear(Int4Linear(*int4_codes(weight), bias), wide)
 
 
-def _onednn(weight: Tensor, bias: Tensor | None, original: Tensor | None = None) -> nn.Module:
-    """The layer in oneDNN's layout, or a plain one where that is missing."""
+def _dense(weight: Tensor, bias: Tensor | None, original: Tensor | None = None) -> nn.Module:
+    """The layer in 16 bits where fp32 loses nothing by it, else in oneDNN's layout, or a plain one where that is missing."""
+    if weight.dtype == torch.float32 and supported("fp16") and fits_half(weight):
+        return HalfLinear(weight, bias, original)
     if supported("fp32" if weight.dtype == torch.float32 else "bf16"):
         return OneDNNLinear(weight, bias, original)
     plain = nn.Linear(1, 1, bias=bias is not None)

@@ -13,7 +13,18 @@ from core.models import Decoder, DecoderConfig, LanguageModel, trace
 from core.models.indexer import INDEXES, find_directions, make_index
 from core.models.sparse_attention import rule_of, sparse_logits
 from core.quantization import MODES, kernels, mode_of, model_bytes, packed, prepare, quantize, quantize_model
-from core.quantization.kernels import GROUP, Int4Linear, Int8Linear, MixedLinear, OneDNNLinear, int4_codes, int8_codes, supported
+from core.quantization.kernels import (
+    GROUP,
+    HalfLinear,
+    Int4Linear,
+    Int8Linear,
+    MixedLinear,
+    OneDNNLinear,
+    fits_half,
+    int4_codes,
+    int8_codes,
+    supported,
+)
 from tests.model.reference import as_transformers, random_ids
 
 LLAMA = DecoderConfig(n_layers=2, d_model=64, n_heads=4, n_kv_heads=2, d_ff=96, vocab_size=257, context_length=128, head_dim=16)
@@ -28,11 +39,13 @@ ROWS = (1, 2, 4, 5, 9, 40)
 CLOSE = {"fp32": 1e-5, "bf16": 0.05, "int8": 0.05, "mixed": 0.05}  # ‖difference‖ / ‖logits‖ of a random network
 
 
-def random_model(config, seed=0):
+def random_model(config, seed=0, stored=torch.float32):
+    """Weights as from a checkpoint that stores them so."""
     torch.manual_seed(seed)
     network = Decoder(config)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, mean=float(parameter.ndim == 1), std=0.2)
+        parameter.data = parameter.data.to(stored).float()
     return LanguageModel("random", network, tokenizer=None)
 
 
@@ -58,15 +71,18 @@ def test_every_product_is_that_of_the_weight_it_holds(rows, biased):
     bias = torch.randn(96, generator=generator) if biased else None
     half = bias if bias is None else bias.bfloat16()
     layers = {"fp32": OneDNNLinear(weight, bias), "bf16": OneDNNLinear(weight.bfloat16(), half)}
+    layers["fp16"] = HalfLinear(weight.half(), bias)
     layers["int8"] = Int8Linear(*int8_codes(weight), half)
     layers["int4"] = Int4Linear(*int4_codes(weight), half)
     layers["mixed"] = MixedLinear(layers["int4"], layers["bf16"])
     for name, layer in layers.items():
         with torch.inference_mode():
-            y = layer(x if name == "fp32" else x.bfloat16())
+            y = layer(x if name in ("fp32", "fp16") else x.bfloat16())
         held = layer.many.weight if name == "mixed" and 2 * rows > MixedLinear.most_rows else layer.weight
         assert y.shape == (2, rows, 96) and held.shape == weight.shape
-        assert relative(y, F.linear(x, held, bias)) < (1e-6 if name == "fp32" else 0.01), name
+        assert relative(y, F.linear(x, held, bias)) < (1e-6 if name in ("fp32", "fp16") else 0.01), name
+    one = x[0, 0]
+    torch.testing.assert_close(layers["fp16"](one), F.linear(one, weight.half().float(), bias), atol=1e-5, rtol=1e-5)
 
 
 def test_int8_and_int4_hold_what_our_quantizers_make():
@@ -94,7 +110,36 @@ def test_a_group_of_equal_weights_is_exact_and_odd_shapes_are_refused():
         int4_codes(torch.zeros(32, 40))
 
 
+def test_16_bits_hold_what_was_stored_in_16_bits():
+    weight = torch.randn(300, 70, generator=torch.Generator().manual_seed(0)) * 0.05
+    assert fits_half(weight.half().float()) and fits_half(weight.bfloat16().float())
+    assert not fits_half(weight) and not fits_half(weight.half().float() * 1.0001) and not fits_half(torch.tensor([[1e6]]))
+    held = HalfLinear(weight.half().float())
+    assert torch.equal(held.weight, weight.half().float()) and held.nbytes == 2 * weight.numel()
+
+
 # --- whole models ---
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_from_16_bits_stay_in_16_bits_and_compute_in_32(family, stored):
+    lm = random_model(FAMILIES[family], stored=stored)
+    fast = prepare(lm)
+    assert not any(isinstance(module, OneDNNLinear) for module in fast.network.modules())
+    for rows in (1, 3, 30):
+        ids = random_ids(lm, rows, seed=rows)[0]
+        assert fast.logits(ids).dtype == torch.float32 and relative(fast.logits(ids), lm.logits(ids)) < 1e-5
+    for name, value in fast.network.state_dict().items():
+        torch.testing.assert_close(value, lm.network.state_dict()[name], atol=2**-25, rtol=0)
+    if family in ("llama", "untied"):  # without biases
+        gains = sum(p.nbytes for p in lm.network.parameters() if p.ndim == 1)
+        assert model_bytes(fast) == gains + (model_bytes(lm) - gains) // 2
+    again = prepare(fast, "bf16")
+    assert relative(again.logits(ids), lm.logits(ids)) < CLOSE["bf16"]
+    assert relative(prepare(fast, "int8").logits(ids), prepare(lm, "int8").logits(ids)) < 1e-5
+    small = quantize_model(fast, "int4", "group", 32)
+    torch.testing.assert_close(small.logits(ids), quantize_model(lm, "int4", "group", 32).logits(ids), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -121,7 +166,7 @@ def test_every_family_computes_what_plain_layers_with_its_weights_do(family, mod
 def test_without_the_operators_the_numbers_are_the_same(family, mode, without_operators):
     lm = random_model(FAMILIES[family])
     fallback = prepare(lm, mode)
-    assert not any(isinstance(module, (OneDNNLinear, MixedLinear)) for module in fallback.network.modules())
+    assert not any(isinstance(module, (OneDNNLinear, HalfLinear, MixedLinear)) for module in fallback.network.modules())
     ids = random_ids(lm, 12)[0]
     assert relative(fallback.logits(ids), lm.logits(ids)) < CLOSE[mode]
     assert [s.token for s in generate(fallback, ids, 4, temperature=0, stop=-1)]
@@ -218,6 +263,8 @@ def test_bytes_are_those_that_are_held():
 def test_probes_notice_a_wrong_operator(monkeypatch):
     monkeypatch.setattr(OneDNNLinear, "forward", lambda self, x: F.linear(x, self.weight.to(x.dtype)) * 1.1)
     assert not supported.__wrapped__("fp32") and not supported.__wrapped__("bf16")
+    monkeypatch.setattr(HalfLinear, "forward", lambda self, x: F.linear(x, self.weight) * 1.1)
+    assert not supported.__wrapped__("fp16")
     monkeypatch.setattr(OneDNNLinear, "__init__", lambda self, weight: (_ for _ in ()).throw(AttributeError("no such operator")))
     assert not supported.__wrapped__("fp32")
 
