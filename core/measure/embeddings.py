@@ -23,7 +23,7 @@ class Space:
     centre they do not, https://arxiv.org/abs/1702.01417. Every cosine here is centred unless it says "raw".
     """
 
-    weight: Tensor  # (V, C), the model's own, not a copy
+    weight: Tensor  # (V, C), the model's own, not a copy, in whatever precision that is
     centre: Tensor  # (C,) the mean of all rows
     lengths: Tensor  # (V,) distance of each row from the centre
     chance: float  # mean cosine of two different tokens, centred
@@ -64,7 +64,7 @@ def embedding_space(lm: LanguageModel) -> Space:
     sums = (weight.T @ (1 / ones), weight.T @ (1 / lengths) - centre * (1 / lengths).sum())  # (C,) sums of unit vectors
     n = len(weight)
     raw, centred = ((float(s.double().square().sum()) - n) / (n * (n - 1)) for s in sums)  # mean over all pairs
-    return Space(weight, centre, lengths, centred, raw)
+    return Space(lm.network.embed.weight, centre, lengths, centred, raw)
 
 
 def words_of(text: str, most: int) -> tuple[list[str], int]:
@@ -81,8 +81,8 @@ def word_tokens(tokenizer, word: str) -> list[int]:
 
 def word_vectors(space: Space, tokens: Sequence[Sequence[int]]) -> Tensor:
     """One vector a word (n, C), measured from the centre; a word of several tokens is the mean of them."""
-    rows = [space.weight[list(ids)].mean(0) for ids in tokens]
-    return torch.stack(rows) - space.centre if rows else space.weight.new_zeros(0, space.weight.shape[1])
+    rows = [space.weight[list(ids)].float().mean(0) for ids in tokens]
+    return torch.stack(rows) - space.centre if rows else space.centre.new_zeros(0, len(space.centre))
 
 
 def cosines(a: Tensor, b: Tensor) -> Tensor:
@@ -94,7 +94,8 @@ def cosines(a: Tensor, b: Tensor) -> Tensor:
 def similarity_to_all(space: Space, vector: Tensor) -> Tensor:
     """Cosine (V,) of every token with a centred `vector` (C,), without a centred copy of the matrix."""
     unit = F.normalize(vector, dim=0)
-    return (space.weight @ unit - space.centre @ unit) / space.lengths
+    along = torch.cat([rows.float() @ unit for rows in space.weight.split(4_096)])  # a few at a time, where they are held in 16 bits
+    return (along - space.centre @ unit) / space.lengths
 
 
 @torch.inference_mode()
@@ -103,7 +104,7 @@ def nearest(space: Space, vector: Tensor, n: int, leave_out: Iterable[int] = ())
     similar = similarity_to_all(space, vector)
     similar[list(leave_out)] = -torch.inf
     best = similar.topk(min(n, len(similar)))
-    raw = cosines(space.weight[best.indices], (vector + space.centre)[None])[:, 0]
+    raw = cosines(space.weight[best.indices].float(), (vector + space.centre)[None])[:, 0]
     return [Neighbour(*row) for row in zip(best.indices.tolist(), best.values.tolist(), raw.tolist())]
 
 

@@ -1,6 +1,5 @@
 """The house around every page: navigation, language, warm-up, and one friendly sentence where something fails."""
 
-import gc
 import logging
 import sys
 import threading
@@ -322,5 +321,4 @@ def _keep_collection_short() -> None:
     global _frozen_modules
     if len(sys.modules) > _frozen_modules + 10:
         _frozen_modules = len(sys.modules)
-        gc.collect()
-        gc.freeze()
+        freed.put_aside()

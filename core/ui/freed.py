@@ -14,6 +14,7 @@ from core.checkpoints.memory import make_room
 GROWN = 24 << 20  # bytes more than after the last look: then what is free is handed back
 _LOOK = 1.0  # seconds between two looks
 LEFT = 10  # looks after which it is handed back anyway: what sessions held that were left
+ALL = 60  # looks after which what was put aside is looked through, too
 _HELD = Path("/proc/self/statm")
 
 
@@ -33,15 +34,28 @@ def return_freed_memory() -> None:
 
 def _watch(trim) -> None:
     """After a growth, where memory is short and now and then, hand back what lies free; that takes some hundredths of a second."""
-    least, looks = held(), 0
+    least, looks, since = held(), 0, 0
     while True:
         time.sleep(_LOOK)
-        looks += 1
+        looks, since = looks + 1, since + 1
+        if since >= ALL:
+            put_aside()
+            since = 0
         if make_room() or held() > least + GROWN or looks >= LEFT:
             gc.collect()  # what refers to itself in a circle, as left sessions do; Streamlit's own after every answer is switched off
             trim(0)
             least, looks = held(), 0
         least = min(least, held())
+
+
+def put_aside() -> None:
+    """Collect all garbage, and put what is left, mostly what imports made, aside: later collections need not look through it.
+
+    Sessions that are open at the moment are put aside as well; when they are left, the next time finds them.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def held() -> int:
