@@ -80,22 +80,28 @@ class HalfLinear(PackedLinear):
     """The same numbers in 16 bits, turned into fp32 inside FBGEMM's matrix product, which sums as fp32 does.
 
     For weights that `fits_half`, as nearly all published ones do, this is exact, and half as much is read. `original` as above.
+    With a `scale` (out,) or (1,) the weights are scale · weight, and each output is scaled once instead of all its weights.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None, original: Tensor | None = None):
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, original: Tensor | None = None, scale: Tensor | None = None):
         super().__init__()
         self.packed = torch.ops.quantized.linear_prepack_fp16(weight.detach().float(), None)
         object.__setattr__(self, "original", original)
+        self.scale = scale
         self.bias, self.held = bias if bias is None else bias.detach(), weight.numel() * 2
         self.product = torch.ops.quantized.linear_dynamic_fp16.default
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.product(x, self.packed) if x.ndim > 1 else self.product(x[None], self.packed)[0]
+        y = y if self.scale is None else y.mul_(self.scale)
         return y if self.bias is None else y + self.bias
 
     @property
     def weight(self) -> Tensor:
-        return torch.ops.quantized.linear_unpack_fp16(self.packed)[0] if self.original is None else self.original
+        if self.original is not None:
+            return self.original
+        held = torch.ops.quantized.linear_unpack_fp16(self.packed)[0]
+        return held if self.scale is None else held * self.scale[:, None]
 
     @property
     def nbytes(self) -> int:

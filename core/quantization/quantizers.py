@@ -48,6 +48,16 @@ class Quantized:
             values = _spread(values, self.zero.float() - 2 ** (fmt.bits - 1), self.group_size, torch.sub)
         return _spread(values, self.scale.float(), self.group_size, torch.mul).view(self.shape)
 
+    def levels_and_scale(self) -> tuple[Tensor, Tensor | None] | None:
+        """A matrix as float32 levels (rows, columns) and what to multiply each row with, (rows,) or (1,); None where nothing is
+        scaled. None at all for scales by group and for zero points: there a product with the levels is no product with the matrix.
+        """
+        if not FORMATS[self.format].scaled:
+            return self.codes.float(), None
+        if self.group_size is not None or self.zero is not None:
+            return None
+        return decode(self.codes, FORMATS[self.format], self.shape[-1]), self.scale.float()[:, 0]
+
     def select(self, rows: Tensor) -> "Quantized":
         """Only some rows of a matrix, still packed: rows (...) long -> shape (..., columns)."""
         if len(self.shape) != 2:

@@ -17,6 +17,7 @@ from core.quantization import (
     rounded_model,
     unpacked_model,
 )
+from core.quantization.kernels import HalfLinear
 
 CONFIG = DecoderConfig(n_layers=2, d_model=48, n_heads=4, n_kv_heads=2, d_ff=80, vocab_size=101, context_length=64, head_dim=12)
 # embedding, then q, k, v, o and gate, up, down of two layers
@@ -133,10 +134,25 @@ def test_rounding_matrix_by_matrix_gives_the_same_model_and_report(lm, format, p
     lm = prepare(lm) if prepared else lm
     packed = quantize_model(lm, format, "group", 32)
     rounded, rows = rounded_model(lm, format, "group", 32)
-    assert torch.equal(rounded.logits(IDS), unpacked_model(packed).logits(IDS))
+    close = {"rtol": 0, "atol": 0} if FORMATS[format].scaled or format == "fp32" else {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close(rounded.logits(IDS), unpacked_model(packed).logits(IDS), **close)
     assert rounded.name == packed.name and rows == report(lm, packed)
-    assert rounded.network.embed.weight is rounded.network.unembed.weight
     assert rounded.network.ln_final.weight is lm.network.ln_final.weight
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "channel"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_scaling_what_comes_out_is_scaling_the_weights(lm, format, granularity):
+    packed = quantize_model(lm, format, granularity)
+    rounded, rows = rounded_model(lm, format, granularity)
+    assert rounded.name == packed.name and rows == report(lm, packed)
+    torch.testing.assert_close(rounded.logits(IDS), unpacked_model(packed).logits(IDS), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(rounded.logits(IDS[:1]), packed.logits(IDS[:1]), rtol=1e-5, atol=1e-5)
+    halves = [module for module in rounded.network.modules() if isinstance(module, HalfLinear)]
+    assert len(halves) == (0 if format in ("fp32", "nf4") else 15)  # neither random fp32 nor NF4's levels fit into 16 bits
+    for name, module in rounded.network.named_modules():
+        if isinstance(module, HalfLinear):
+            torch.testing.assert_close(module.weight, packed.network.get_submodule(name).weight, rtol=1e-6, atol=2**-25)
 
 
 def test_a_quantized_model_runs_with_a_cache(lm):
