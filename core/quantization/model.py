@@ -97,23 +97,24 @@ def rounded_model(
     done: dict[int, Quantized] = {}  # a tied matrix is met twice
     rows, fused, wide = [], None, None
     for name, module in matrices(lm, with_tied=True).items():
-        key, values = _identity(module), None
+        key, parts, values = _identity(module), None, None
         if key not in done:
             if getattr(module, "fused", None) not in (None, fused):  # unpacked once for all of its parts
                 fused, wide = module.fused, module.fused.linear.weight
             before = wide[module.rows] if hasattr(module, "fused") else module.weight.float()
             done[key] = held = quantize(before, format, granularity, group_size)
-            values = held.dequantize()
+            parts = held.levels_and_scale()
+            values = held.dequantize() if parts is None else parts[0] if parts[1] is None else parts[0] * parts[1][:, None]
             rows.append(_row(name, before, held.bytes, relative_error(before, values)))
-        replace_module(network, name, _rounded(done[key], module, values))
+        replace_module(network, name, _rounded(done[key], module, parts, values))
     return replace(lm, name=_name(lm, format, granularity, group_size), network=network), rows
 
 
-def _rounded(held: Quantized, like: nn.Module, values: Tensor | None) -> nn.Module:
-    """A layer that computes with these numbers, `values` where they are unpacked already; a look-up table where `like` is one."""
+def _rounded(held: Quantized, like: nn.Module, parts: tuple[Tensor, Tensor | None] | None, values: Tensor | None) -> nn.Module:
+    """A layer that computes with these numbers, `parts` and `values` where they are unpacked already; a table where `like` is one."""
     if isinstance(like, nn.Embedding):
         return QuantizedEmbedding(held)
-    parts = held.levels_and_scale()
+    parts = held.levels_and_scale() if values is None else parts
     if parts is not None and supported("fp16") and fits_half(parts[0]):
         return HalfLinear(parts[0], like.bias, scale=parts[1])
     return _plain(nn.Parameter(held.dequantize() if values is None else values, requires_grad=False), like)

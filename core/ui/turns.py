@@ -26,7 +26,7 @@ GIVES_WAY, AMONG_MANY = 0.00005, 0.002
 FEW = 2  # answers at once
 QUIET = 0.2  # seconds somebody waits before they are told
 LOOK = 0.1  # seconds between two looks whether the viewer is still there
-LASTS = 2.0  # seconds of computing for which an answer of many pieces waits once
+LASTS = 0.5  # seconds of computing for which an answer of many pieces waits once
 GIVEN_UP = "_turn_given_up"
 
 
