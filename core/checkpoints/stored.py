@@ -13,11 +13,13 @@ from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
 from core.models.language_model import LanguageModel
 from core.models.outline import outline
+from core.quantization.kernels import supported
 from core.quantization.packed import Read, pack
 from core.tokenizers import Tokenizer
 
 _PIECE = 4 << 20  # numbers read at once: 16 MiB in float32
 SHARE = {"fp32": 1.25, "bf16": 0.65, "int8": 0.3, "mixed": 0.8}  # bytes of a packed model over those of its float32 weights
+SHARE_FROM_HALF = SHARE | {"fp32": 0.65}  # the same where the weights are stored in 16 bits: `core.quantization.kernels.HalfLinear`
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def empty_network(checkpoint: Checkpoint) -> Decoder:
 
 def _packed_network(checkpoint: Checkpoint, mode: str, read: Read | None) -> Decoder:
     network = _outline(checkpoint)
-    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * SHARE[mode]))
+    share = SHARE_FROM_HALF if _in_16_bits(checkpoint) and supported("fp16") else SHARE
+    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * share[mode]))
     reading = ""
 
     def from_checkpoint(name: str) -> Tensor:
@@ -102,6 +105,14 @@ def _packed_network(checkpoint: Checkpoint, mode: str, read: Read | None) -> Dec
         if isinstance(error, DamagedCheckpoint):
             raise
         raise DamagedCheckpoint(str(checkpoint.file), f"is damaged at {reading}", "downloading it") from error
+
+
+def _in_16_bits(checkpoint: Checkpoint) -> bool:
+    """Whether all matrices of the file are; a file that cannot be read is not."""
+    try:
+        return all(stored.read(0, 1).dtype.itemsize == 2 for stored in checkpoint.weights.values() if len(stored.shape) == 2)
+    except (OSError, RuntimeError, ValueError):
+        return False  # reading it says what is wrong
 
 
 def _read_into(ours: Tensor, stored: Stored) -> Tensor:

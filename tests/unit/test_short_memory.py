@@ -1,10 +1,16 @@
 """Where memory is short, what can be had again is given up before anything is refused."""
 
-import pytest
+from pathlib import Path
 
-from core.checkpoints import memory
+import pytest
+import torch
+
+from core.checkpoints import memory, stored
 from core.checkpoints.errors import NotEnoughMemory
+from core.checkpoints.shared import weight
 from core.kept import Kept, let_go
+from core.models import Decoder, DecoderConfig
+from core.quantization.kernels import supported
 
 MB = 1 << 20
 
@@ -40,3 +46,15 @@ def test_a_model_fits_once_the_rest_is_given_up(monkeypatch):
     assert len(kept.items()) == 4
     with pytest.raises(NotEnoughMemory):
         memory.require_memory("large", 5000 * MB)
+
+
+@pytest.mark.parametrize("dtype, share", [(torch.float16, 0.65), (torch.bfloat16, 0.65), (torch.float32, 1.25)])
+def test_weights_that_come_in_16_bits_need_half_the_room(monkeypatch, dtype, share):
+    asked = []
+    monkeypatch.setattr(stored, "require_memory", lambda name, needed: asked.append(needed))
+    network = Decoder(DecoderConfig(n_layers=2, d_model=64, n_heads=4, n_kv_heads=4, d_ff=96, vocab_size=257, context_length=128, head_dim=16))
+    parts = {name: stored.Stored(tuple(p.shape), lambda start, stop, p=p: p.detach()[start:stop].to(dtype)) for name, p in network.named_parameters()}
+    checkpoint = stored.Checkpoint("small", Path("small"), network.config, None, parts)
+    lm = stored.as_language_model(checkpoint, "fp32")
+    assert asked == [int(checkpoint.bytes_in_memory * (share if supported("fp16") else 1.25))]
+    assert weight(lm) <= asked[0] and lm.logits([1, 2, 3]).dtype == torch.float32
