@@ -83,10 +83,13 @@ def load():
     found = recorded("load")
     if found:
         with panels.panel(page, "load", "recorded"):
-            data, last = charts.load_data(found["runs"]), found["runs"][-1]
+            alone, several = ([run for run in found["runs"] if (run.get("servers", 1) > 1) is many] for many in (False, True))
+            data, last = charts.load_data(alone), alone[-1]
             words = t.words("load", "viewers", "seconds", "median", "most")
             draw(page, "load", charts.load_chart(page.language, **words), data, t.plain("load.alt", **last))
             st.markdown(t("load.result", **last))
+            for row in several[-1:]:
+                st.markdown(t("load.several", **row))
             panels.download(page, "load", lambda: data)
 
 

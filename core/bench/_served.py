@@ -3,12 +3,14 @@
 import datetime
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,10 +27,7 @@ def served(app: Path):
 @contextmanager
 def serving(app: Path, port: int = 0):
     """As `served`; gives the address and the process. `port`: that one instead of a free one."""
-    if not port:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+    port = port or _free_port()
     address = f"http://127.0.0.1:{port}"
     options = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     options += ["--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
@@ -49,6 +48,51 @@ def serving(app: Path, port: int = 0):
     finally:
         server.terminate()
         server.wait(20)
+
+
+def find_nginx() -> str | None:
+    """Where the proxy's program is."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+@contextmanager
+def behind_nginx(n: int):
+    """`n` servers of the app behind deploy/nginx.conf; gives the proxy's address and address -> process of the servers.
+
+    The configuration has places for two servers. Raises ValueError for more, FileNotFoundError where there is no nginx.
+    """
+    nginx, places = find_nginx(), ("app1", "app2")
+    if n > len(places):
+        raise ValueError(f"deploy/nginx.conf has places for {len(places)} servers, not {n}")
+    if nginx is None:
+        raise FileNotFoundError("there is no nginx on this machine")
+    with ExitStack() as stack:
+        servers = dict(stack.enter_context(serving(ROOT / "app.py")) for _ in range(n))
+        folder, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), _free_port()
+        conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
+        for name, there in zip(places, servers):
+            conf = conf.replace(f"server {name}:8501", "server " + there.removeprefix("http://"))
+        conf = conf.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("worker_processes auto", "worker_processes 1")
+        (folder / "nginx.conf").write_text(f"daemon off; pid {folder}/pid;\n{conf}")
+        proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE)
+        stack.callback(proxy.wait, 20)
+        stack.callback(proxy.terminate)
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
+                break
+            except OSError:
+                if proxy.poll() is not None:
+                    raise RuntimeError(proxy.stderr.read().decode()) from None
+                time.sleep(0.1)
+        yield address, servers
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def pages_to_move() -> list[str]:

@@ -2,18 +2,13 @@
 
 import asyncio
 import re
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from core.bench._served import ROOT, serving
+from core.bench._served import ROOT, behind_nginx, find_nginx, serving
 from core.bench._viewer import Viewer
 from tests.browser.conftest import bars, changed, settled
 
@@ -23,35 +18,12 @@ SLIDER = ".st-key-next_token_temperature_slider input[type=range]"
 
 
 @pytest.fixture
-def behind_a_proxy(tmp_path):
+def behind_a_proxy():
     """The proxy's address, and its servers by port."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
+    if find_nginx() is None:
         pytest.skip("there is no nginx on this machine")
-    with ExitStack() as stack:
-        servers = {}
-        for _ in range(2):
-            address, process = stack.enter_context(serving(ROOT / "app.py"))
-            servers[int(address.rpartition(":")[2])] = process
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
-        for name, there in zip(("app1", "app2"), servers):
-            conf = conf.replace(f"server {name}:8501", f"server 127.0.0.1:{there}")
-        conf = conf.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("worker_processes auto", "worker_processes 1")
-        (tmp_path / "nginx.conf").write_text(f"daemon off; pid {tmp_path}/pid;\n{conf}")
-        proxy = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE)
-        stack.callback(proxy.wait, 20)
-        stack.callback(proxy.terminate)
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2).close()
-                break
-            except OSError:
-                assert proxy.poll() is None, proxy.stderr.read().decode()
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", servers
+    with behind_nginx(2) as (address, servers):
+        yield address, {int(there.rpartition(":")[2]): process for there, process in servers.items()}
 
 
 def connections(port: int) -> int:
