@@ -70,6 +70,9 @@ def lists():
         asked = sum(one.group == "occupation" for one in found)
         spreads = {name: spread(found, name) for name in ("occupation", "control")}
         draw(page, "lists", spec, data, t.plain("lists.alt", n=asked, clear=len(clear)))
+        beyond = data[data[["low", "high"]].abs().max(axis=1) > charts.FARTHEST]
+        if len(beyond):
+            st.caption(t("lists.beyond", most=charts.FARTHEST, words=", ".join(beyond["words"])))
         st.markdown(t("lists.result", n=asked, clear=len(clear), chance=asked * 0.05, words=", ".join(clear["words"]), **spreads))
         panels.download(page, "lists", lambda: data)
 

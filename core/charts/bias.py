@@ -10,6 +10,7 @@ from core.charts.theme import finish, in_order, in_role, role_color, spec
 from core.measure.association import Association
 from core.measure.calibration import Reliability
 
+FARTHEST = 4.5  # bits, the ends of the axis of associations
 ROW = 24  # pixels a thing
 # Occupations are what is asked about, the other lists are there to compare with.
 GROUP_ROLES = {"occupation": "computed", "definition": "reused", "control": "dropped"}
@@ -56,7 +57,7 @@ def association_data(found: Sequence[Association], groups: Mapping[str, str]) ->
 @spec
 def association_chart(rows: int, bits: str, language: str = "en", **groups: str):
     """A dot a thing with its interval; 0 is what is expected of women and men alike. Clear of 0: a full dot."""
-    scale = alt.Scale(domain=[-4.5, 4.5], clamp=True)
+    scale = alt.Scale(domain=[-FARTHEST, FARTHEST], clamp=True)
     x = alt.X("mean:Q", scale=scale, axis=alt.Axis(title=bits, orient="top", tickCount=9, format="+"))
     y = alt.Y("words:N", sort=alt.EncodingSortField("row"), title=None, axis=alt.Axis(labelLimit=230, labelFontSize=13, labelOverlap=False))
     base = alt.Chart().encode(

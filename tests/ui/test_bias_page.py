@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.charts import bias as charts
 from core.ui import calibrated
 from core.ui.calibrated import percent
 from core.ui.texts import Texts
@@ -36,6 +37,9 @@ def test_all_three_experiments_stand_there(open_page, lang):
     pair, lists, diagram = (chart_data(at, place) for place in range(3))
     assert set(pair["role"]) == {"computed", "reused"} and ((pair["share"] > 0) & (pair["share"] < 1)).all()
     assert set(lists["role"]) == {"computed", "reused", "dropped"} and len(lists) == 6
+    beyond = [row.words for row in lists.itertuples() if max(abs(row.low), abs(row.high)) > charts.FARTHEST]
+    told = Texts("bias_and_calibration", lang)("lists.beyond", most=charts.FARTHEST, words=", ".join(beyond))
+    assert (told in words(at)) is bool(beyond)
     assert set(diagram["role"]) == {"computed", "reused"} and diagram[diagram["now"]]["temperature"].nunique() == 1
 
 
