@@ -9,6 +9,7 @@ from core.checkpoints import DownloadFailed, NotEnoughMemory, load_model
 from core.checkpoints.background import Downloads
 from core.checkpoints.cache import new_folder, stop_if, write_manifest
 from core.measure.fidelity import offered_modes
+from core.quantization.kernels import supported
 from core.ui import models
 from tests.ui.conftest import ROOT, said
 
@@ -95,7 +96,7 @@ def test_every_model_of_the_list_has_its_words(lang):
     at = opened(lang=lang)
     assert not at.exception and not at.warning and used(at) == "mini" and "model" not in at.query_params
     assert [option.split(" ·")[0] for option in picker(at).options][:2] == ["Glassbox mini", "SmolLM2 135M"]
-    for name, words in [("mini", ("24", "120", "CC BY-SA 4")), ("gpt2", ("124", "622", "MIT")), ("qwen3-0.6b", ("596", "Apache"))]:
+    for name, words in [("mini", ("24", "62" if supported("fp16") else "120", "CC BY-SA 4")), ("gpt2", ("124", "622", "MIT")), ("qwen3-0.6b", ("596", "Apache"))]:
         picker(at).set_value(name).run()
         card = next(c.value for c in at.sidebar.caption).replace("\\", "")
         assert all(word in card for word in words) and "\n" in card, card
@@ -182,7 +183,7 @@ def test_where_downloads_are_off_only_what_is_here_is_offered(monkeypatch):
 def test_a_model_too_large_to_fetch_says_both_numbers(monkeypatch):
     monkeypatch.setattr("core.checkpoints.memory.free_bytes", lambda: 500_000_000)
     at = opened(model=AWAY)
-    assert "1,809 MB" in said(at) and "500 MB" in said(at)
+    assert ("941 MB" if supported("fp16") else "1,809 MB") in said(at) and "500 MB" in said(at)
     assert "_model_get" not in [button.key for button in at.button]
 
 
