@@ -34,16 +34,7 @@ def serving(app: Path, port: int = 0):
     command = [sys.executable, "-m", "streamlit", "run", app.name, *options]
     server = subprocess.Popen(command, cwd=app.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(480):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
-                break
-            except OSError:
-                if server.poll() is not None:
-                    raise RuntimeError(f"{app} ended with {server.returncode} before it answered") from None
-                time.sleep(0.25)
-        else:
-            raise RuntimeError(f"{app} did not answer within 120 s")
+        _wait_for_answer(address, server, str(app))
         yield address, server
     finally:
         server.terminate()
@@ -74,19 +65,25 @@ def behind_nginx(n: int):
             conf = conf.replace(f"server {name}:8501", "server " + there.removeprefix("http://"))
         conf = conf.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("worker_processes auto", "worker_processes 1")
         (folder / "nginx.conf").write_text(f"daemon off; pid {folder}/pid;\n{conf}")
-        proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"], stderr=subprocess.PIPE)
+        proxy = subprocess.Popen([nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"])
         stack.callback(proxy.wait, 20)
         stack.callback(proxy.terminate)
         address = f"http://127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
-                break
-            except OSError:
-                if proxy.poll() is not None:
-                    raise RuntimeError(proxy.stderr.read().decode()) from None
-                time.sleep(0.1)
+        _wait_for_answer(address, proxy, "nginx")
         yield address, servers
+
+
+def _wait_for_answer(address: str, process: subprocess.Popen, name: str) -> None:
+    """Until the server at `address` is healthy; RuntimeError where its process ends before, or after two minutes."""
+    for _ in range(480):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
+            return
+        except OSError:
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} ended with {process.returncode} before it answered") from None
+            time.sleep(0.25)
+    raise RuntimeError(f"{name} did not answer within 120 s")
 
 
 def _free_port() -> int:

@@ -10,9 +10,8 @@ from core.checkpoints.fetch import catalogue, download
 from core.checkpoints.from_hub import REPOSITORY
 from core.checkpoints.int8_file import find_int8, int8_reader, write_int8
 from core.checkpoints.shelf import Shelf
-from core.checkpoints.stored import SHARE, SHARE_FROM_HALF, Checkpoint, as_language_model
+from core.checkpoints.stored import Checkpoint, as_language_model, shares
 from core.models.language_model import LanguageModel
-from core.quantization.kernels import supported
 from core.quantization.packed import pack
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
@@ -38,8 +37,7 @@ def model_cards() -> dict[str, dict]:
             card = manifest(cached_folder(name))["card"] if is_cached(name) else catalogue()[name]
         parameters = card.get("parameters", 0)
         halves = bundled or 1.9 < card.get("bytes", 0) / (parameters or 1) < 2.6  # bytes a parameter
-        shares = SHARE_FROM_HALF if halves and supported("fp16") else SHARE
-        memory = {mode: int(4 * parameters * share) for mode, share in shares.items()}
+        memory = {mode: int(4 * parameters * share) for mode, share in shares(halves).items()}
         cards[name] = {**card, "bundled": bundled, "here": bundled or is_cached(name), "memory": memory}
     return cards
 

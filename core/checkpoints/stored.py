@@ -19,7 +19,11 @@ from core.tokenizers import Tokenizer
 
 _PIECE = 4 << 20  # numbers read at once: 16 MiB in float32
 SHARE = {"fp32": 1.25, "bf16": 0.65, "int8": 0.3, "mixed": 0.8}  # bytes of a packed model over those of its float32 weights
-SHARE_FROM_HALF = SHARE | {"fp32": 0.65}  # the same where the weights are stored in 16 bits: `core.quantization.kernels.HalfLinear`
+
+
+def shares(in_16_bits: bool) -> dict[str, float]:
+    """`SHARE`, or what it is where the file holds 16-bit numbers: fp32 reads from those (`core.quantization.kernels.HalfLinear`)."""
+    return SHARE | {"fp32": SHARE["bf16"]} if in_16_bits and supported("fp16") else SHARE
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,7 @@ def empty_network(checkpoint: Checkpoint) -> Decoder:
 
 def _packed_network(checkpoint: Checkpoint, mode: str, read: Read | None) -> Decoder:
     network = _outline(checkpoint)
-    share = SHARE_FROM_HALF if _in_16_bits(checkpoint) and supported("fp16") else SHARE
-    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * share[mode]))
+    require_memory(checkpoint.name, int(checkpoint.bytes_in_memory * shares(_in_16_bits(checkpoint))[mode]))
     reading = ""
 
     def from_checkpoint(name: str) -> Tensor:

@@ -70,7 +70,7 @@ class Small:
 
     @property
     def lm(self) -> LanguageModel:
-        """Computes with the rounded numbers, unpacked for speed; as large as the original."""
+        """Computes with the rounded numbers; at most as large as the original in float32 (see `rounded_model`)."""
         return _made(self.original, self.stored)[0]
 
     @property
