@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import freed, glossary, lecture, lessons, models, share, turns, url, walk
+from core.ui import freed, glossary, lecture, lessons, models, share, sockets, turns, url, walk
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -293,6 +293,7 @@ def _sentence(t: Texts, error: Exception) -> str:
 @st.cache_resource(show_spinner=False)
 def _warm_up() -> None:
     """Once per server: load what is heavy in the background while the first viewer reads the question."""
+    sockets.send_at_once()
     freed.return_freed_memory()
     threading.Thread(target=_load_heavy_parts, daemon=True).start()
 
