@@ -8,12 +8,11 @@ from core.measure.embeddings import analogy, cosines, nearest, word_tokens, word
 from core.measure.projection import has_tsne, pca
 from core.ui import controls, panels
 from core.ui import embeddings as kept
-from core.ui.charts import PICTURE_ONLY, draw
+from core.ui.charts import PICTURE_ONLY, draw, seen_first
 from core.ui.embedding_views import analogies, context, heatmap, sentences
 from core.ui.frame import fragment, require
 
 MOST = 24  # words of the viewer's
-NEIGHBOURS = 8
 STANDARD = ["animals", "numbers", "countries", "professions"]
 PRESETS = {
     "default": {"groups": STANDARD, "both": False, "method": "flat", "look": "neighbours", "word": None},
@@ -79,19 +78,15 @@ def the_map(typed):
         else:
             spec = charts.map_chart(legend, *axes[:2], **t.words("map", "word", "tokens"), language=page.language)
             draw(page, "map", spec, data, alt, lambda row: controls.set_value(page, "word", row["word"]))
+        seen_first()
         says = method if groups or method != "flat" else "own"
         st.caption(t(f"map.says.{says}", share=sum(found.shares), d=lm.config.d_model))
         panels.download(page, "map", lambda: data.drop(columns=["label", "labelled"]))
     return word
 
 
-def near(word, n):
-    ids = word_tokens(lm.tokenizer, word)
-    return ids, nearest(kept.space(lm), vectors_of([word])[0], n, leave_out=ids)
-
-
 def neighbours(word):
-    (ids, found), space = near(word, NEIGHBOURS), kept.space(lm)
+    (ids, found), space = kept.neighbours(lm, word), kept.space(lm)
     shown = [kept.piece(lm, token.id) for token in found], [token.cosine for token in found], ["computed"] * len(found)
     data = charts.bars_data(*shown, [token.raw for token in found])
     st.markdown(t("neighbours.one" if len(ids) == 1 else "neighbours.several", word=word, n=len(ids), tokens=kept.pieces(lm, ids)))
@@ -107,7 +102,7 @@ def table(typed):
 
 
 def takeaway(word):
-    first = near(word, 1)[1][0]
+    first = kept.neighbours(lm, word)[1][0]
     panels.takeaway(page, word=word, first=kept.piece(lm, first.id), cosine=first.cosine, chance=kept.space(lm).chance, d=lm.config.d_model)
 
 

@@ -7,6 +7,7 @@ from core.decoding.draws import drawn_shares
 from core.measure.left_out import left_out
 from core.training.exercises import exercises
 from core.ui import controls, first_steps, lecture, lessons, panels, walk
+from core.ui.charts import seen_first
 from core.ui.first_steps import STAGES
 from core.ui.frame import fragment, require
 from core.ui.head_controls import stepper
@@ -53,6 +54,7 @@ ids = controls.prompt(page, max_tokens=256, min_tokens=2)
 with above:
     guess(ids)
 experiment(ids)
+seen_first()
 summary(ids)
 panels.source(page, generate, distribution, drawn_shares, left_out, exercises)
 panels.sources(page)

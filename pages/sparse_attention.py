@@ -10,7 +10,7 @@ from core.costs.attention_pairs import CLAIMED, index_against_full, indexer_lead
 from core.models.indexer import Indexer, find_directions, index_products, index_scores
 from core.models.sparse_attention import PATTERNS, local_global_mask, sparse_logits, top_k_mask, window_mask
 from core.ui import controls, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider, selector
 from core.ui.sparse import drawn_mask, indexes, recorded_losses, slopes, sparse, sweep
@@ -62,6 +62,7 @@ def experiment(ids):
             data = charts.mask_data(mask, lm.tokenizer.labels(ids))
             spec = charts.mask_chart(n, page.language, **t.words("mask", "query", "count"))
             draw(page, "mask", spec, data, t.plain("mask.alt", **counts))
+            seen_first()
         drift = sparse(lm, ids, pattern, width, index).drift
         counts |= {"answer": label(drift.answer), "says": label(drift.probs.argmax()), **drift.numbers}
         with beside:

@@ -8,15 +8,28 @@ from torch import Tensor
 
 from core.charts.embeddings import OWN
 from core.measure.contextual import residual_stream
-from core.measure.embeddings import Analogy, Space, analogy, embedding_space, read_formula, word_tokens, word_vectors, words_of
-from core.measure.projection import pca, tsne
+from core.measure.embeddings import (
+    Analogy,
+    Neighbour,
+    Space,
+    analogy,
+    embedding_space,
+    nearest,
+    read_formula,
+    word_tokens,
+    word_vectors,
+    words_of,
+)
+from core.measure.projection import Projection, pca, tsne
 from core.ui import url
 from core.ui.kept import Kept
 from core.ui.texts import LANGUAGES, load
 
 _spaces = Kept(4)  # 64 kB of lengths each for 16,000 tokens; the matrix is the model's own
 _maps = Kept(64)  # a few kB each
+_neighbours = Kept(256)  # of words
 _streams = Kept(48)  # of sentences; 15 kB a token for `mini`
+NEIGHBOURS = 8
 GROUPS = ("animals", "colours", "numbers", "days", "countries", "capitals", "professions")
 
 
@@ -71,16 +84,31 @@ def word_map(page, own: Sequence[str], groups: Sequence[str], both: bool, method
 
     def compute() -> WordMap:
         tokens = [word_tokens(lm.tokenizer, word) for word in words]
-        vectors = word_vectors(space(lm), tokens)
-        vectors = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)  # distances on the map are then those of cosines
+        vectors = _units(lm, tokens)
         if method == "tsne":
             return WordMap(words, names, tokens, tsne(vectors), [])
-        fixed = [word for group in groups for word in group_words(page, group, both)]
-        basis = word_vectors(space(lm), [word_tokens(lm.tokenizer, word) for word in fixed]) if fixed else vectors
-        projection = pca(basis / basis.norm(dim=1, keepdim=True).clamp_min(1e-12), 3 if method == "deep" else 2)
+        fixed = tuple(word for group in groups for word in group_words(page, group, both))
+        projection = _axes(lm, fixed or tuple(words), 3 if method == "deep" else 2)
         return WordMap(words, names, tokens, projection(vectors), projection.shares.tolist())
 
     return _maps.get((lm.name, tuple(words), tuple(names), method), compute)
+
+
+def _units(lm, tokens: Sequence[Sequence[int]]) -> Tensor:
+    """The vectors of words (n, C) at length 1: distances on the map are then those of cosines."""
+    vectors = word_vectors(space(lm), tokens)
+    return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+def _axes(lm, words: tuple[str, ...], k: int) -> Projection:
+    """The k directions in which these words differ most."""
+    return _maps.get((lm.name, "axes", words, k), lambda: pca(_units(lm, [word_tokens(lm.tokenizer, word) for word in words]), k))
+
+
+def neighbours(lm, word: str) -> tuple[list[int], list[Neighbour]]:
+    """The tokens of a word, and the others that are nearest to it."""
+    ids, around = word_tokens(lm.tokenizer, word), space(lm)
+    return ids, _neighbours.get((lm.name, *ids), lambda: nearest(around, word_vectors(around, [ids])[0], NEIGHBOURS, leave_out=ids))
 
 
 def looked_at(page, words: Sequence[str], others: Sequence[str]) -> str:
