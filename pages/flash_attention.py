@@ -53,7 +53,6 @@ def experiment(ids):
         if steps > 1:
             step, follow = min(int(live_slider(page, "step", 1, steps, 8, 1)), steps), selector(page, "step")
         picture(ids, found, step, follow)
-        seen_first()
     n, moved, ordinary = len(ids), found.tiled.moved, found.standard.moved
     values = {"rows": min(rows, n), "cols": min(cols, n), "n": n, "square": n * n, "difference": found.difference}
     values |= {"tiled": moved, "standard": ordinary, "share": moved / ordinary}
@@ -72,6 +71,7 @@ def picture(ids, found, step, follow):
         data = charts.matrix_data(found.relative, labels, found.bounds, step)
         spec = charts.matrix_chart(charts.name_size(len(ids)), page.language, follow, **t.words("tiles", "query", "key", "score"))
         draw(page, "matrix", spec, data, t.plain("tiles.alt", **values))
+        seen_first()
         panels.download(page, "tiles", lambda: data.dropna(axis=1, how="all").drop(columns=["now", "n"]))
     data = charts.row_data(found.steps, step)
     with right:

@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.scaling import bootstrap, counted, fit_power_law, selection
 from core.ui import controls, panels, scaling
-from core.ui.charts import seen_first
 from core.ui.frame import fragment, require, run_again
 from core.ui.live_slider import live_slider
 
@@ -44,7 +43,6 @@ def experiment():
         found = scaling.with_own(page, against, held, left, law == "floor", entries)
         told = scaling.says(page, found, against)
         scaling.picture(page, found, against, told, entries)
-    seen_first()
     panels.takeaway(page, "takeaway_held" if found.held else "takeaway_all", axis=t.plain(f"runs.short.{against}"), **told)
     scaling.train(page)
     scaling.published_laws(page, against)

@@ -13,7 +13,7 @@ from core.scaling.selection import along, split
 from core.training import desk as desks
 from core.training.grid_live import GridRecipe
 from core.ui import controls, panels, pretraining
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import ROOT
 from core.ui.kept import Kept
 
@@ -150,6 +150,7 @@ def picture(page, found: Fit, against: str, told: dict, entries: list[dict]) -> 
     words = t.words("runs", "loss", "fit", "held", "other", "live", "size", "seen", "law") | {"axis": t.plain(f"runs.axes.{against}")}
     axis = (against, *charts.reach(runs, against), t.plain("units.m"), t.plain("units.b"))
     draw(page, "runs", charts.runs_chart(*axis, page.language, **words), data, t.plain("runs.alt", **told))
+    seen_first()
     shown = {"exponent": (told["exponent"], ".3f"), "tenfold": (told["tenfold"], ".3f"), "misfit": (told["misfit"], ".1%")}
     if found.held:
         shown["error"] = (told["error"], "+.1%")
