@@ -10,7 +10,7 @@ from core.decoding.beam import Asked
 from core.decoding.foresight import remembered_steps
 from core.measure.repetition import repeated
 from core.ui import controls, engine, live, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
 from core.ui.lab import lab
 from core.ui.live_slider import selector, stepped_slider
@@ -63,6 +63,7 @@ def experiment(prompt):
         greedy = greedily(lm, prompt, steps, stop, waiting(place, steps))
         place.empty()
         grown(tree, greedy, penalty, 1 if width > 3 else 2)
+        seen_first(page, prompt, width, steps, penalty, stop)
         with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):
             panels.table(page, "hypotheses", hypothesis_table(tree, lm.tokenizer))
     beam = winner(tree)

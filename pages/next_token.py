@@ -7,7 +7,7 @@ from core.decoding import distribution, entropy_bits
 from core.decoding.sweep import sweep
 from core.ui import controls, engine, live, panels
 from core.ui.appended import append_button, appended, set_appended
-from core.ui.charts import draw
+from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require, run_again
 from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
@@ -97,6 +97,8 @@ def bars(reading, data, added, temperature, filters):
             set_appended(page, [*added, row["id"]])
 
     draw(page, "bars", spec, swept, alt, picked)
+    if state.get(LEFT, 0) in (0, WRITTEN - 1):  # a text that writes itself goes on without a pause
+        seen_first(page, reading.ids, filters)
 
 
 def tokens(reading, added, data, write_first):

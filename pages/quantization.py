@@ -61,7 +61,6 @@ def guess(_prompt):
 def experiment(prompt):
     stored = stored_controls(page)
     comb(stored)
-    seen_first()
     with st.spinner(t("working"), show_time=True):
         small = small_model(lm, stored)
     error_by_layer(page, small.report)
@@ -98,6 +97,7 @@ def comb(stored):
         axis = t.plain(f"comb.axis_{stored.granularity or 'tensor'}")
         alt = t.plain("comb.alt", format=names[stored.format], levels=levels, used=histogram.used, error=error)
         show("comb", charts.levels_chart(levels, axis, **words("comb", "level", "share")), data, alt)
+        seen_first(page, stored, part, layer)
         found = {"matrix_bits": small.bits_per_weight, "matrix_error": error}
         if levels:
             found |= {"used": t.plain("used.value", used=histogram.used, levels=levels), "zeros": histogram.zeros}

@@ -16,12 +16,21 @@ _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inse
 _SAID = f"<p class='glassbox-said' data-chart='{{}}' style='{_UNSEEN}'>{{}}</p>"
 
 
-def seen_first(pause: float = 0.04) -> None:
+_PAUSE = 0.04  # seconds
+
+
+def seen_first(page=None, *shown) -> None:
     """Let the browser draw what it has got before more is sent, which it would otherwise draw in the same go.
 
-    Called after the picture that a control drives; the rest of the page comes `pause` seconds later.
+    Called after the picture that a control drives; the rest of the page comes a moment later. Not where `shown`, all that
+    the picture depends on, is what it was in the viewer's last run: then there is nothing new to see.
     """
-    time.sleep(pause)
+    if page is not None:
+        key = page.key("seen_first")
+        if st.session_state.get(key) == shown:
+            return
+        st.session_state[key] = shown
+    time.sleep(_PAUSE)
 
 
 def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None, width: str = "stretch") -> None:
