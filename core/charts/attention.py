@@ -55,7 +55,7 @@ def map_chart(tokens: int, query: str, key: str, weight: str, language: str = "e
         tooltip=[alt.Tooltip("query:N", title=query), alt.Tooltip("key:N", title=key), alt.Tooltip("weight:Q", title=weight, format=".1%")],
     )
     rows = 8 * -(-tokens // 8)  # a word more seldom makes the map taller: a chart of another height is built anew
-    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * rows, 230), 560)))
+    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * rows, 230), 560)), many=True)
 
 
 def big_map(pattern: np.ndarray, labels: Sequence[str], query: int, words: dict[str, str], theme: str = "light", language: str = "en"):

@@ -74,7 +74,7 @@ def sharing_chart(language: str = "en", **words: str):
     narrow = {"angle": alt.ExprRef("width < 480 ? 270 : 300"), "fontSize": alt.ExprRef("width < 480 ? 8 : 11")}
     tokens = written("token", "token", align="left", baseline="middle", opacity=0.85, **narrow)
     layers = [ghost, links, cells, heads, numbers.encode(x=x, y=y, text="name:N"), signs, tokens]
-    return finish(alt.layer(*layers), language, height=430)
+    return finish(alt.layer(*layers), language, height=430, many=True)
 
 
 def trade_data(points: Sequence[tuple[str, int, float, str]]) -> pd.DataFrame:

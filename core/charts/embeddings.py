@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import PALETTES, finish, role_color, spec
+from core.charts.theme import INK, PALETTES, finish, role_color, spec
 from core.charts.tokens import axis_labels
 
 OWN = "own"  # the group of the viewer's words
@@ -77,10 +77,9 @@ def deep_map(data: pd.DataFrame, groups: Sequence[tuple[str, str]], axes: Sequen
     import plotly.graph_objects as go  # only this view needs it
 
     shades = PALETTES[theme]["categorical"]
-    ink = "#14171c" if theme == "light" else "#f2f3f5"
     colors = [*shades[:2], *shades[3:]]
     figure = go.Figure()
-    for (key, name), color in zip([*groups, (OWN, own)], [*colors[: len(groups)], ink]):
+    for (key, name), color in zip([*groups, (OWN, own)], [*colors[: len(groups)], INK[theme]]):
         part = data[data["group"] == key]
         marker = {"size": 4 if key != OWN else 7, "color": color, "symbol": "circle" if key != OWN else "diamond"}
         where = {axis: part[axis].to_numpy(np.float32) for axis in "xyz"}

@@ -100,7 +100,7 @@ def matrix_chart(names_at: int, language: str = "en", follow: str = "", **words:
     names = names.encode(x=alt.X(datum=-0.075, scale=x_scale, axis=None), y=alt.Y("middle:Q", scale=y_scale, axis=None), text="query:N")
     bind = {"bind": {"element": follow, "event": "input"}} if follow else {}
     layers = [grid, cells, frame, *strips, *signs, *([names] if names_at else [])]
-    return finish(alt.layer(*layers).add_params(alt.param(name="slider", value=None, **bind)), language, height=430)
+    return finish(alt.layer(*layers).add_params(alt.param(name="slider", value=None, **bind)), language, height=430, many=True)
 
 
 def row_data(tiles: Sequence[dict], now: int) -> pd.DataFrame:

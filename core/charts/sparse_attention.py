@@ -48,7 +48,7 @@ def mask_chart(n: int, language: str = "en", **words: str):
         )
         left, middle = alt.X(datum=-0.02 * n, scale=x_scale, axis=None), alt.Y("middle:Q", scale=y_scale, axis=None)
         layers.append(names.encode(x=left, y=middle, text="query:N"))
-    return finish(alt.layer(*layers), language, height=430)
+    return finish(alt.layer(*layers), language, height=430, many=True)
 
 
 def sweep_data(found: Mapping[str, Mapping[int, Mapping[str, float]]], measure: str, names: Mapping[str, str]) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from altair.utils import schemapi
 ROLES = ("computed", "reused", "dropped", "paged")
 
 # The same lists stand in .streamlit/config.toml, where the browser takes them from.
+INK = {"light": "#1d2129", "dark": "#e9e7e2"}  # of what is written, where a chart cannot take the page's own
 PALETTES = {
     "light": {
         "categorical": ["#d9590b", "#3d96d6", "#a3a8b0", "#5a3d92", "#0b8a80", "#c9a000", "#c2417f", "#6b4a2b"],
@@ -112,13 +113,29 @@ def counted(language: str) -> str:
     return f"datum.label == '' ? '' : {large}format(datum.value, ',')"  # a logarithmic axis leaves some labels empty
 
 
-def finish(chart, language: str = "en", height: int | None = None):
-    """What every chart gets last: no frame, the language's number signs, a height that does not jump."""
+CANVAS = {"embedOptions": {"renderer": "canvas"}}
+
+
+def finish(chart, language: str = "en", height: int | None = None, many: bool = False):
+    """What every chart gets last: no frame, the language's number signs, a height that does not jump.
+
+    A chart of `many` marks is painted on a canvas: the browser need not keep a thousand elements up to date. There
+    "currentColor" is black, so `core.ui.charts.draw` writes INK in its place.
+    """
+    if many:
+        chart = chart.properties(usermeta=CANVAS)
     if height is not None:
         chart = chart.properties(height=height)
     if language == "de":
         chart = chart.configure(locale=alt.Locale(number=alt.NumberLocale(**_GERMAN_NUMBERS)))
     return chart.configure_view(strokeWidth=0).configure_axis(domain=False, ticks=False, labelPadding=6)
+
+
+def inked(chart: dict, theme: str) -> dict:
+    """A spec whose "currentColor" is INK of `theme` (light or dark) where it is painted on a canvas; any other stays as it is."""
+    if chart.get("usermeta") != CANVAS:
+        return chart
+    return json.loads(json.dumps(chart).replace('"currentColor"', json.dumps(INK[theme])))
 
 
 _GERMAN_NUMBERS = {"decimal": ",", "thousands": ".", "grouping": [3], "currency": ["", " €"], "percent": "\u202f%"}

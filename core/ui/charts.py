@@ -11,6 +11,8 @@ from html import escape
 
 import streamlit as st
 
+from core.charts.theme import inked
+
 PICTURE_ONLY = {"displaylogo": False, "modeBarButtons": [["toImage"]]}  # what Plotly's bar offers; Vega's charts offer PNG by themselves
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);margin:0"
 _SAID = f"<p class='glassbox-said' data-chart='{{}}' style='{_UNSEEN}'>{{}}</p>"
@@ -46,6 +48,7 @@ def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], 
             on_pick(row)
 
     label = page.t.plain("chart", title=page.t.plain(f"{page.panel[-1]}.title") if page.panel else page.t.plain(f"pages.{page.name}.title"))
+    spec = inked(spec, st.context.theme.type or "light")
     with st.container(gap=None):
         st.vega_lite_chart(data, spec, key=key, alt=label, width=width, on_select=picked if on_pick else "ignore")
         st.html(_SAID.format(key, escape(alt)))

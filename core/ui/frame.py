@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.ui import freed, glossary, lecture, lessons, models, share, sockets, turns, url, walk
+from core.ui import freed, glossary, lecture, lessons, models, share, sockets, theme_watch, turns, url, walk
 from core.ui.texts import LANGUAGES, Texts, pick_language
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,6 +141,7 @@ def run() -> None:
                 lecture.bar(t, stem, ["home", *stems])
             elif stem != "home":
                 glossary.draw_terms(t, stem, set(stems))
+            theme_watch.watch()
     finally:
         st.session_state["_framed"] = False
         _keep_collection_short()

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from core.charts.theme import INK
 from tests.browser.conftest import bars, changed, press_on, settled
 
 pytestmark = pytest.mark.xdist_group("browser")  # one server for all
@@ -84,6 +85,23 @@ def test_language_and_theme_are_switched(visit):
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"light => ({background})() !== light", arg=light)
     bars(page)
+
+
+def test_a_chart_on_a_canvas_is_written_in_the_ink_of_the_theme(visit):
+    """The frame round the chosen token's row: dark on light, and light on dark as soon as the theme changes."""
+    page = visit("attention?lang=en", color_scheme="light")
+    count = """ink => {
+      const canvas = document.querySelector(".st-key-attention_map canvas")
+      if (!canvas) return 0
+      const of = canvas.getContext("2d").getImageData(0, Math.floor(0.75 * canvas.height), canvas.width, Math.floor(0.25 * canvas.height)).data
+      let n = 0
+      for (let i = 0; i < of.length; i += 4)
+        if (of[i + 3] > 200 && [0, 1, 2].every(c => Math.abs(of[i + c] - ink[c]) < 12)) n++
+      return n
+    }"""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"ink => ({count})(ink) > 20", arg=[int(INK[scheme][i : i + 2], 16) for i in (1, 3, 5)])
 
 
 def test_the_keyboard_alone_is_enough(visit):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core.charts.theme import PALETTES, ROLES
+from core.charts.theme import INK, PALETTES, ROLES
 from core.ui import frame, live, live_slider, step_table, token_strip
 from core.ui.controls import clean
 from core.ui.texts import Texts, escaped, pick_language
@@ -150,6 +150,7 @@ def test_the_theme_and_the_charts_hold_the_same_colours():
     for mode, palettes in PALETTES.items():
         for kind, colors in palettes.items():
             assert theme[mode][f"chart{kind.capitalize()}Colors"] == colors
+        assert theme[mode]["textColor"] == INK[mode]
 
 
 # Machado, Oliveira, Fernandes 2009, severity 1.0, on linear RGB.

@@ -20,6 +20,7 @@ from core.charts.attention import (
     vectors_chart,
     vectors_data,
 )
+from core.charts.theme import INK, inked
 from core.measure.head_steps import HeadSteps
 from core.measure.heads import keys_to_show, small_maps
 
@@ -123,3 +124,15 @@ def test_keys_to_show_hold_the_largest_the_first_itself_and_one_later():
     assert keys_to_show(weights, query=5, most=4) == [0, 1, 3, 5, 6]
     assert keys_to_show(weights, query=6, most=3) == [0, 1, 6]
     assert keys_to_show(torch.ones(1), query=0) == [0]
+
+
+@pytest.mark.parametrize("theme", INK)
+def test_what_is_painted_on_a_canvas_has_the_ink_of_its_theme(theme):
+    chart = map_chart(5, query="query", key="key", weight="weight")
+    assert json.dumps(chart).count("currentColor") == 1
+    assert json.dumps(inked(chart, theme)) == json.dumps(chart).replace("currentColor", INK[theme])
+
+
+def test_other_charts_keep_the_ink_of_the_page():
+    chart = profile_chart(3, "threshold")
+    assert "currentColor" in json.dumps(chart) and inked(chart, "dark") == chart
