@@ -215,7 +215,7 @@ def _any_tree(steps: int, language: str, follow: str, **words: str):
     tree = tree.transform_calculate(role=role)
     bind = {"bind": {"element": follow, "event": "input"}} if follow else {}
     tree = tree.add_params(alt.param(name="slider", value=None, **bind))
-    return finish(tree, language)
+    return finish(tree, language, many=True)
 
 
 def cost_data(rows: Sequence[tuple[str, int, int]]) -> pd.DataFrame:
