@@ -62,8 +62,8 @@ def experiment(prompt):
         tree = searched(lm, prompt, width, steps, penalty, stop, waiting(place, steps))
         greedy = greedily(lm, prompt, steps, stop, waiting(place, steps))
         place.empty()
-        grown(tree, greedy, penalty, 1 if width > 3 else 2)
-        seen_first(page, prompt, width, steps, penalty, stop)
+        shown = grown(tree, greedy, penalty, 1 if width > 3 else 2)
+        seen_first(page, prompt, width, steps, penalty, stop, shown)
         with st.expander(t("hypotheses.title"), icon=":material/format_list_numbered:"):
             panels.table(page, "hypotheses", hypothesis_table(tree, lm.tokenizer))
     beam = winner(tree)
@@ -89,6 +89,7 @@ def grown(tree, greedy, penalty, pruned):
     draw_wide(page, "tree", spec, data, alt=t.plain("tree.alt", step=now, text=leads["text"], total=leads["total"]))
     st.caption(t("tree.now", step=now, text=leads["text"].strip(), total=leads["total"], share=math.exp(leads["total"])))
     panels.download(page, "tree", lambda: nodes.drop(columns=["kind", "label", "point", "now"]))
+    return now
 
 
 def beside(greedy, beam):

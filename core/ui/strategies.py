@@ -24,7 +24,7 @@ OnStep = Callable[[list[int]], None]  # called with the tokens written so far
 
 @dataclass(frozen=True)
 class Run:
-    """What one strategy wrote, and what it held after every step. All lists but `seconds` have one entry a step."""
+    """What one strategy wrote, and what it held after every step. All lists have one entry a step, but `seconds`, and those compared."""
 
     kind: str
     tokens: list[int]
@@ -33,7 +33,7 @@ class Run:
     bytes_held: list[int]
     bytes_reserved: list[int]
     seconds: list[float]  # of the first steps at least
-    kl: list[float]  # to the full cache, nats
+    kl: list[float]  # to the full cache, nats; empty where that was not asked for
     agrees: list[bool]  # the likeliest token is the full cache's
 
     @property
@@ -65,7 +65,10 @@ def options(kind: str, budget: int) -> dict[str, int]:
 def strategy_run(
     lm, ids, kind: str, budget: int, new_tokens: int, temperature: float = 0.0, seed: int = 0, on_step: OnStep | None = None, **watched
 ) -> Run:
-    """Continue `ids` with a strategy; the same question is answered from memory. `watched`: layer, past_end."""
+    """Continue `ids` with a strategy; the same question is answered from memory. `watched`: layer, past_end.
+
+    Where a layer is watched the run is not compared with the full cache.
+    """
     key, question = _key(lm, ids, kind, budget, new_tokens, temperature, seed), (new_tokens, temperature, seed)
 
     def compute() -> Run:
@@ -74,7 +77,7 @@ def strategy_run(
             steps.append(step)
             if on_step:
                 on_step([s.token for s in steps])  # a viewer who changes a setting ends the run here
-        return _run(lm, ids, kind, steps)
+        return _run(lm, ids, kind, steps, compared=not watched)
 
     return _runs.get((*key, *sorted(watched.items())), compute)
 
@@ -106,8 +109,11 @@ def _key(lm, ids, kind: str, budget: int, new_tokens: int, temperature: float, s
     return lm.name, tuple(ids), kind, budget if kind in DROPPING else 0, new_tokens, temperature, seed if temperature else 0
 
 
-def _run(lm, ids, kind: str, steps: list[CacheStep]) -> Run:
-    drift = drift_from_full(lm, ids, steps, live.beginning(live.read(lm, ids), len(ids) - 1, room=len(steps)))
+def _run(lm, ids, kind: str, steps: list[CacheStep], compared: bool = True) -> Run:
+    kl, agrees = [], []
+    if compared:
+        drift = drift_from_full(lm, ids, steps, live.beginning(live.read(lm, ids), len(ids) - 1, room=len(steps)))
+        kl, agrees = drift.kl.tolist(), drift.agrees.tolist()
     return Run(
         kind,
         [s.token for s in steps],
@@ -116,8 +122,8 @@ def _run(lm, ids, kind: str, steps: list[CacheStep]) -> Run:
         [s.bytes_held for s in steps],
         [s.bytes_reserved for s in steps],
         [s.seconds for s in steps if s.seconds is not None],
-        drift.kl.tolist(),
-        drift.agrees.tolist(),
+        kl,
+        agrees,
     )
 
 
