@@ -39,8 +39,7 @@ def guess(ids):
     def answer():
         found = {name: sparse(lm, ids, name, 16, usual).drift.numbers for name in ("window", "local_global", "top_k")}
         best = max(found, key=lambda name: (round(found[name]["share"], 2), -found[name]["kl"]))
-        shares = {name: numbers["share"] for name, numbers in found.items()}
-        return best, {"n": len(ids), "full": found[best]["full_share"], **shares}
+        return best, {"n": len(ids), "full": found[best]["full_share"]} | {name: numbers["share"] for name, numbers in found.items()}
 
     panels.predict(page, ("window", "local_global", "top_k"), answer)
 
