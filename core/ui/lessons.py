@@ -43,8 +43,13 @@ def stop() -> None:
 
 def move(by: int) -> None:
     """Go some steps on or back, for callbacks; it stays within the lesson."""
-    name, step = st.session_state[_AT]
-    st.session_state[_AT] = (name, min(max(step + by, 1), len(lessons()[name]["steps"])))
+    _go(st.session_state[_AT][1] + by)
+
+
+def _go(to: int) -> None:
+    """Open a step. A button names the step it leads to: the browser at times sends one press of its key twice."""
+    name, _ = st.session_state[_AT]
+    st.session_state[_AT] = (name, min(max(to, 1), len(lessons()[name]["steps"])))
 
 
 def enter(stem: str) -> None:
@@ -92,9 +97,9 @@ def guide(t: Texts, stem: str, keys: bool) -> None:
             _tick(t, (name, step), key, here)
         with st.container(horizontal=True):
             back, on = ("PageUp", "PageDown") if keys else (None, None)
-            st.button(t("lesson.back"), key="_lesson_back", on_click=move, args=(-1,), disabled=step == 1, shortcut=back)
+            st.button(t("lesson.back"), key="_lesson_back", on_click=_go, args=(step - 1,), disabled=step == 1, shortcut=back)
             last = step == len(steps)
-            st.button(t("lesson.next"), key="_lesson_next", on_click=move, args=(1,), disabled=last, shortcut=on, type="primary")
+            st.button(t("lesson.next"), key="_lesson_next", on_click=_go, args=(step + 1,), disabled=last, shortcut=on, type="primary")
             st.button(t("lesson.stop"), key="_lesson_stop", on_click=stop, type="tertiary")
 
 

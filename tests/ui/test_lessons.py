@@ -69,6 +69,14 @@ def test_next_and_back_walk_the_lesson_and_nonsense_in_the_link_is_ignored():
     assert followed(lesson="<b>").title[0].value == "Glassbox"
 
 
+def test_a_press_that_the_browser_sends_twice_goes_one_step(monkeypatch):
+    at, once = followed(lesson="newcomers", step="4"), lessons._go
+    monkeypatch.setattr(lessons, "_go", lambda to: (once(to), once(to)))
+    at.run()  # the button has the doubled callback now
+    at.button(key="_lesson_next").click().run()
+    assert "step 5 of 8" in " ".join(box.value for box in at.caption)
+
+
 # --- lecture mode ---
 
 
