@@ -67,9 +67,35 @@ def _without_data(part):
         return [_without_data(p) for p in part]
     if not isinstance(part, dict):
         return part
-    if isinstance(part.get("mark"), dict) and part["mark"].get("type") == "rule":
-        part = part | {"mark": part["mark"] | {"aria": False}}
+    if isinstance(part.get("mark"), dict):
+        part = _in_one_layer(part)
+        if part["mark"].get("type") == "rule":
+            part = part | {"mark": part["mark"] | {"aria": False}}
     return {key: _without_data(value) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
+
+
+_POINTS, _LINES = ("point", "circle", "square"), ("line", "rule")
+
+
+def _in_one_layer(unit: dict) -> dict:
+    """A part of a spec whose marks have pale fills and strokes, not `opacity`: looks the same, costs the browser less.
+
+    An element that is pale as a whole is a layer of its own, put together anew whenever anything on the page changes.
+    """
+    mark, encoding = dict(unit["mark"]), dict(unit.get("encoding", {}))
+    usual = 0.7 if mark["type"] in _POINTS and "opacity" not in encoding else None  # Vega-Lite's
+    pale = mark.get("opacity", usual)
+    drawn = mark["type"] in _LINES or (mark["type"] in _POINTS and not mark.get("filled")) or "stroke" in mark or "stroke" in encoding
+    kinds = (["strokeOpacity"] if drawn else []) + (["fillOpacity"] if mark["type"] not in _LINES else [])
+    if pale:  # what is not to be seen at all stays as it is
+        mark = {kind: pale for kind in kinds} | mark
+        mark.pop("opacity", None)
+    if "opacity" in encoding:
+        pale = encoding.pop("opacity")
+        encoding = {kind: pale for kind in kinds} | encoding
+    if mark["type"] in _POINTS and mark.get("opacity") != 0:
+        mark["opacity"] = 1
+    return unit | {"mark": mark} | ({"encoding": encoding} if encoding else {})
 
 
 def role_color(field: str = "role", labels: dict[str, str] | None = None, extra: tuple[str, ...] = (), columns: int = 0) -> alt.Color:

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.chat import chat_prompt
+from core.measure.fidelity import offered_modes
 from core.ui import live
 from core.ui.texts import Texts
 from tests.ui.conftest import ROOT, said
@@ -67,3 +68,12 @@ def test_what_only_the_larger_model_has_goes_when_the_smaller_comes_back(opened)
     assert not at.exception and not at.error and not at.warning
     at.selectbox(key="_model_choice").set_value("mini").run()
     assert not at.exception and not at.error and "attention_head" not in at.query_params and "model" not in at.query_params
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "pages").glob("*.py") if "page.lm" in p.read_text("utf-8")))
+def test_every_page_works_on_it_in_every_mode(opened, name):
+    assert "mixed" in offered_modes(NAME) and "bf16" in offered_modes(NAME)
+    for mode in offered_modes(NAME)[1:]:
+        at = opened(name, model=NAME, mode=mode)
+        assert not at.exception and not at.error and not at.warning, (mode, said(at))
+        assert at.session_state["_mode"] == mode
