@@ -134,7 +134,7 @@ PROBES = (
     slide("kv_cache", "context_power", "models"),
     write("kv_cache", "work", seen=moving),
     Probe("kv_cache", "new_tokens", "slider", _presses(thumb("kv_cache", "new_tokens"), ("ArrowRight",)),
-          moving("kv_cache", "compare_bytes"), stop=Step("press", key("kv_cache", "seed", "input"), "ArrowUp")),
+          moving("kv_cache", "compare_bytes"), link="kv_cache_new_tokens=8", stop=Step("press", key("kv_cache", "seed", "input"), "ArrowUp")),
     Probe("kv_cache", "race_start", "button", (Step("click", key("kv_cache", "race_start", "button")),), shown("kv_cache", "clock"),
           link="kv_cache_race_tokens=60", stop=Step("press", thumb("kv_cache", "race_tokens"), "ArrowLeft")),
     choose("quantization", "format", "comb", "INT8", "INT4", "NF4", "INT4"),

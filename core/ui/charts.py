@@ -18,7 +18,7 @@ _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inse
 _SAID = f"<p class='glassbox-said' data-chart='{{}}' style='{_UNSEEN}'>{{}}</p>"
 
 
-_PAUSE = 0.04  # seconds
+_PAUSE = 0.07  # seconds: about what a browser takes for the picture; after less it gets the rest before it has drawn
 
 
 def seen_first(page=None, *shown) -> None:
