@@ -73,6 +73,8 @@ def strategy_run(
 
     def compute() -> Run:
         steps = []
+        if on_step:
+            on_step([])  # the prompt is read first
         for step in run_strategy(lm, ids, kind, *question, **watched, **options(kind, budget)):
             steps.append(step)
             if on_step:
@@ -165,10 +167,11 @@ def compared_steps(page, runs: list[Run], names: dict[str, str]) -> None:
 
 
 def writing(page, place, steps: int) -> OnStep:
-    """Shows in `place` the tokens of a run as they are written. Text: `work.running`."""
+    """Shows in `place` the tokens of a run as they are written. Texts: `work.reading`, `work.running`."""
 
     def shows(tokens: list[int]) -> None:
         text = "".join(page.lm.tokenizer.labels(tokens))
-        place.progress(len(tokens) / steps, page.t("work.running", step=len(tokens), steps=steps, text=text))
+        says = page.t("work.running", step=len(tokens), steps=steps, text=text) if tokens else page.t("work.reading")
+        place.progress(len(tokens) / steps, says)
 
     return seldom(shows)
