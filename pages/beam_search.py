@@ -82,13 +82,12 @@ def grown(tree, greedy, penalty, pruned):
     now = stepped_slider(page, "shown", last, MOST_STEPS, "tree")
     heights = charts.layout(tree, pruned)
     data = charts.beam_tree_data(tree, heights, now, lm.tokenizer.label, greedy.tokens, penalty, t.plain("tree.root"))
-    nodes = data[data["kind"] == "node"]
-    leads = nodes[(nodes["state"] == "leads") & (nodes["step"] <= now)].iloc[-1]
+    leads = data[(data["state"] == "leads") & (data["step"] <= now)].iloc[-1]
     words = t.words("tree", "leads", "alive", "dropped", "step", "token", "share", "logprob", "total", "text")
     spec = charts.beam_tree_chart(last, charts.lines(heights), language=page.language, follow=selector(page, "shown"), **words)
-    draw_wide(page, "tree", spec, data, alt=t.plain("tree.alt", step=now, text=leads["text"], total=leads["total"]))
+    draw_wide(page, "tree", spec, data.drop(columns="state"), alt=t.plain("tree.alt", step=now, text=leads["text"], total=leads["total"]))
     st.caption(t("tree.now", step=now, text=leads["text"].strip(), total=leads["total"], share=math.exp(leads["total"])))
-    panels.download(page, "tree", lambda: nodes.drop(columns=["kind", "label", "point", "now"]))
+    panels.download(page, "tree", lambda: data.drop(columns=["start", "now"]))
     return now
 
 

@@ -105,9 +105,9 @@ def beam_tree_data(
 ) -> pd.DataFrame:
     """All steps of the tree at once, drawn where its `layout` says: growing, nothing moves.
 
-    Rows of kind "node" (a box: x, y, token, step, share, logprob, total, text, greedy) and of kind "edge" (four
-    points of the line to a node). `lives` is the last step at which the branch still goes on, `leads` are the
-    steps at which it leads, as ",2,3,". `now` is the step that the server knows; `state` is the node's there.
+    One row a node: x, y, `start` (the height of its parent), token, step, share, logprob, total, text, greedy. `lives` is
+    the last step at which the branch still goes on, `leads` are the steps at which it leads, as ",2,3,". `now` is the
+    step that the server knows; `state` is the node's there.
     """
     nodes, last = tree.nodes, last_step(tree)
     lives = {index: node.step for index, node in enumerate(nodes) if node.kept}
@@ -120,9 +120,8 @@ def beam_tree_data(
             leads[index] = f"{leads.get(index, ',')}{step},"
     texts: dict[int | None, str] = {None: ""}
     greedy_path: set[int | None] = {None}
-    shared = {"step": 0, "now": now, "lives": last, "leads": ""}
-    boxes = [shared | {"kind": "node", "x": 0.0, "y": heights[ROOT], "token": root, "label": _short(root), "state": "prompt"}]
-    edges = []
+    top = {"node": ROOT, "step": 0, "lives": last, "leads": "", "greedy": False, "x": 0.0, "y": heights[ROOT], "start": heights[ROOT]}
+    rows = [top | {"token": root, "state": "prompt"}]
     for index, node in enumerate(nodes):
         if index not in heights:
             continue
@@ -130,17 +129,12 @@ def beam_tree_data(
         texts[index] = texts[node.parent] + name
         if node.parent in greedy_path and node.step <= len(greedy) and greedy[node.step - 1] == node.token:
             greedy_path.add(index)
-        shared |= {"step": node.step, "lives": lives.get(index, 0), "leads": leads.get(index, "")}
-        shared |= {"node": index, "share": math.exp(node.logprob), "greedy": index in greedy_path}
-        boxes.append(
-            shared
-            | {"kind": "node", "x": float(node.step), "y": heights[index], "token": name, "label": _short(name)}
-            | {"logprob": node.logprob, "total": node.total, "text": texts[index].replace("␣", " "), "state": _state(shared, now)}
-        )
-        start, end = heights[ROOT if node.parent is None else node.parent], heights[index]
-        points = zip((HALF - 1, -0.5, -0.5, -HALF), (start, start, end, end))
-        edges += [shared | {"kind": "edge", "x": node.step + x, "y": y, "point": i} for i, (x, y) in enumerate(points)]
-    return pd.DataFrame(edges + boxes)
+        row = {"node": index, "step": node.step, "lives": lives.get(index, 0), "leads": leads.get(index, "")}
+        row |= {"x": float(node.step), "y": heights[index], "start": heights[ROOT if node.parent is None else node.parent]}
+        row |= {"greedy": index in greedy_path, "token": name, "share": math.exp(node.logprob)}
+        row |= {"logprob": node.logprob, "total": node.total}
+        rows.append(row | {"text": texts[index].replace("␣", " "), "state": _state(row, now)})
+    return pd.DataFrame(rows).assign(now=now).astype({count: np.int16 for count in ("node", "step", "lives", "now")})
 
 
 def _state(node: dict, now: int) -> str:
@@ -178,13 +172,18 @@ def _any_tree(steps: int, language: str, follow: str, **words: str):
     color = role_color(labels={"computed": words["leads"], "alive": words["alive"], "dropped": words["dropped"]}, extra=("alive",))
     faint = alt.condition(alt.datum.role == "dropped", alt.value(0.55), alt.value(1.0))
 
-    edges = alt.Chart().transform_filter(alt.datum.kind == "edge").encode(x=x, y=y, detail="node:Q", order="point:Q")
+    points = {"along": f"[datum.x - {1 - HALF}, datum.x - 0.5, datum.x - 0.5, datum.x - {HALF}]", "point": "[0, 1, 2, 3]"}
+    points["height"] = "[datum.start, datum.start, datum.y, datum.y]"  # four points of the line to a node
+    edges = alt.Chart().transform_filter(alt.datum.step > 0).transform_calculate(**points).transform_flatten(list(points)).encode(
+        x=alt.X("along:Q", scale=x_scale, axis=axis), y=alt.Y("height:Q", scale=y_scale, axis=None), detail="node:Q", order="point:Q"
+    )  # fmt: skip
     width = alt.StrokeWidth("share:Q", scale=alt.Scale(domain=[0, 1], range=[1, 9]), legend=None)
     curve = {"interpolate": "bundle", "tension": 1}
     ways = edges.mark_line(**curve).encode(color=color, strokeWidth=width, opacity=faint)
     greedy = edges.transform_filter(alt.datum.greedy).mark_line(**curve, stroke="currentColor", strokeDash=[3, 3], strokeWidth=2)
 
-    nodes = alt.Chart().transform_filter(alt.datum.kind == "node")
+    short = f"length(datum.token) > {LONGEST} ? slice(datum.token, 0, {LONGEST - 1}) + '…' : datum.token"
+    nodes = alt.Chart().transform_calculate(label=short)
     tooltip = [
         alt.Tooltip("token:N", title=words["token"]),
         alt.Tooltip("step:Q", title=words["step"]),
@@ -254,7 +253,3 @@ def likelihood_chart(tokens: int, beam: str, sampled: str, position: str, share:
         tooltip=[alt.Tooltip("token:N", title=token), alt.Tooltip("share:Q", title=share, format=".1%")],
     )  # fmt: skip
     return finish(lines, language, height=300)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"

@@ -134,10 +134,9 @@ def beams(page, engine, text: str) -> None:
     best = tree.hypotheses[0]
     told = {"text": search.text(best.ids), "total": best.logprob, "step": last}
     spec = beam_tree.beam_tree_chart(last, beam_tree.lines(heights), language=page.language, **words)
-    draw_wide(page, "engine_tree", spec, data, alt=t.plain("tree.alt", **told))
+    draw_wide(page, "engine_tree", spec, data.drop(columns="state"), alt=t.plain("tree.alt", **told))
     st.caption(t("engine.found", requests=search.requests, text=told["text"].strip(), total=best.logprob, share=math.exp(best.logprob)))
-    nodes = data[data["kind"] == "node"]
-    panels.download(page, "engine_tree", lambda: nodes[["step", "token", "share", "logprob", "total", "text"]])
+    panels.download(page, "engine_tree", lambda: data[["step", "token", "share", "logprob", "total", "text"]])
     panels.source(page, beam_steps)
 
 

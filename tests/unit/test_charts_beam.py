@@ -29,8 +29,7 @@ def tree(request, tiny):
 
 
 def drawn(tree, tiny, step, pruned=2, penalty=1.0, greedy=()):
-    data = beam_tree_data(tree, layout(tree, pruned), step, tiny.tokenizer.label, greedy, penalty, "Text")
-    return data[data["kind"] == "node"].reset_index(drop=True), data[data["kind"] == "edge"]
+    return beam_tree_data(tree, layout(tree, pruned), step, tiny.tokenizer.label, greedy, penalty, "Text")
 
 
 def test_neighbours_keep_their_distance(tree):
@@ -66,7 +65,7 @@ def test_few_pruned_siblings_but_every_kept_one(tree):
 
 
 def test_the_winner_is_bold_at_the_end(tree, tiny):
-    nodes, _ = drawn(tree, tiny, last_step(tree))
+    nodes = drawn(tree, tiny, last_step(tree))
     best = tree.hypotheses[0]
     assert nodes[nodes["state"] == "leads"]["node"].astype(int).tolist() == tree.branch(best.node)
     assert nodes[nodes["node"] == best.node]["total"].item() == pytest.approx(best.logprob)
@@ -75,17 +74,23 @@ def test_the_winner_is_bold_at_the_end(tree, tiny):
 
 
 def test_what_lives_at_a_step(tree, tiny):
-    nodes, edges = drawn(tree, tiny, 3)
+    nodes = drawn(tree, tiny, 3)
     here = nodes[nodes["step"] == 3]
     kept = {i for i, node in enumerate(tree.nodes) if node.kept and node.step == 3}
     assert set(here[here["state"].isin(["leads", "alive"])]["node"]) == kept
     before = nodes[(nodes["step"] < 3) & nodes["state"].isin(["leads", "alive"])]["node"]
-    assert set(before[before.notna()]) == {i for end in kept for i in tree.branch(end)} - kept
+    assert set(before) == {i for end in kept for i in tree.branch(end)} - kept
     assert set(nodes[nodes["step"] > 3]["state"]) == {"later"}
     # The browser works these out for every step from two columns, which do not depend on the step shown.
-    late, _ = drawn(tree, tiny, last_step(tree))
+    late = drawn(tree, tiny, last_step(tree))
     assert nodes.drop(columns=["now", "state"]).equals(late.drop(columns=["now", "state"]))
-    assert set(edges["node"]) == set(nodes["node"].dropna())
+
+
+def test_a_line_leads_from_every_node_to_its_parent(tree, tiny):
+    nodes = drawn(tree, tiny, 3).set_index("node")
+    for index, node in nodes.drop(index=ROOT).iterrows():
+        parent = tree.nodes[index].parent
+        assert node["start"] == nodes["y"][ROOT if parent is None else parent]
 
 
 def test_the_leader_of_a_step_has_the_largest_sum(tree):
@@ -105,19 +110,18 @@ def test_a_length_penalty_decides_among_finished_texts(tiny):
 
 def test_greedy_is_marked_as_far_as_it_is_drawn(tree, tiny):
     greedy = beam_search(tiny, tiny.tokenizer.encode("Es war"), 1, last_step(tree)).hypotheses[0].ids
-    nodes, edges = drawn(tree, tiny, last_step(tree), greedy=greedy)
-    marked = nodes[nodes["greedy"] == True]  # noqa: E712
+    nodes = drawn(tree, tiny, last_step(tree), greedy=greedy)
+    marked = nodes[nodes["greedy"]]
     assert (marked["state"] != "later").all()
     assert marked["x"].tolist() == list(range(1, len(marked) + 1)) and len(marked) >= 1
     assert marked["token"].tolist() == tiny.tokenizer.labels(greedy[: len(marked)])
-    assert set(edges[edges["greedy"] == True]["node"]) == set(marked["node"])  # noqa: E712
 
 
 def test_specs_take_the_data_later(tree, tiny):
-    nodes, _ = drawn(tree, tiny, last_step(tree))
+    nodes = drawn(tree, tiny, last_step(tree))
     small = beam_tree_chart(10, lines(layout(tree, 2)), "de", **WORDS)
     assert "datasets" not in small and small["width"] > 900
-    assert {"x", "y", "label", "total", "lives", "leads", "share"} <= set(nodes)
+    assert {"x", "y", "start", "total", "lives", "leads", "share"} <= set(nodes)
 
 
 def test_costs_and_likelihoods():
