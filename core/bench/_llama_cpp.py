@@ -1,6 +1,8 @@
 """llama.cpp on the same GGUF file, in a process of its own: `python -m core.bench inference --llama-cpp PYTHON`.
 
-PYTHON is an interpreter that has llama-cpp-python (`pip install llama-cpp-python` builds it in about five minutes).
+PYTHON is an interpreter that has llama-cpp-python (`pip install llama-cpp-python` builds it in about five minutes). Where the
+processor names AMX but the machine around it does not let programs use it, such a build crashes: then build with
+CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON".
 Each request is a line "greedy" or "prefill" with token ids in JSON; the answer is a line when it is done.
 """
 
@@ -34,7 +36,7 @@ class LlamaCpp:
     def _answer(self) -> list[int]:
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError("llama.cpp did not start; does this interpreter have llama-cpp-python?")
+            raise RuntimeError("llama.cpp ended; has this interpreter llama-cpp-python, built for this processor?")
         return json.loads(line)
 
 
