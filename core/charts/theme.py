@@ -74,15 +74,18 @@ def _without_data(part):
     return {key: _without_data(value) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
 
 
-_POINTS, _LINES = ("point", "circle", "square"), ("line", "rule")
+_POINTS, _LINES = ("point", "circle", "square", "tick"), ("line", "rule")  # the first are pale unless they are told otherwise
 
 
 def _in_one_layer(unit: dict) -> dict:
     """A part of a spec whose marks have pale fills and strokes, not `opacity`: looks the same, costs the browser less.
 
     An element that is pale as a whole is a layer of its own, put together anew whenever anything on the page changes.
+    Where the data give a fill or a stroke its own opacity besides, the two multiply, and the part stays as it is.
     """
     mark, encoding = dict(unit["mark"]), dict(unit.get("encoding", {}))
+    if "opacity" in encoding and {"fillOpacity", "strokeOpacity"} & encoding.keys():
+        return unit
     usual = 0.7 if mark["type"] in _POINTS and "opacity" not in encoding else None  # Vega-Lite's
     pale = mark.get("opacity", usual)
     drawn = mark["type"] in _LINES or (mark["type"] in _POINTS and not mark.get("filled")) or "stroke" in mark or "stroke" in encoding

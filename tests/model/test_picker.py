@@ -7,7 +7,7 @@ from core.chat import chat_prompt
 from core.measure.fidelity import offered_modes
 from core.ui import live
 from core.ui.texts import Texts
-from tests.ui.conftest import ROOT, said
+from tests.ui.conftest import ROOT, WITH_MODEL, said
 
 NAME = "smollm2-135m"
 
@@ -70,7 +70,7 @@ def test_what_only_the_larger_model_has_goes_when_the_smaller_comes_back(opened)
     assert not at.exception and not at.error and "attention_head" not in at.query_params and "model" not in at.query_params
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "pages").glob("*.py") if "page.lm" in p.read_text("utf-8")))
+@pytest.mark.parametrize("name", WITH_MODEL)
 def test_every_page_works_on_it_in_every_mode(opened, name):
     assert "mixed" in offered_modes(NAME) and "bf16" in offered_modes(NAME)
     for mode in offered_modes(NAME)[1:]:

@@ -9,6 +9,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
+WITH_MODEL = sorted(page.stem for page in (ROOT / "pages").glob("*.py") if "page.lm" in page.read_text("utf-8"))  # pages that ask the language model
 # Every AppTest looks through all installed packages for components, which takes as long as a page does.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 

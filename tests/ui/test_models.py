@@ -11,7 +11,7 @@ from core.checkpoints.cache import new_folder, stop_if, write_manifest
 from core.measure.fidelity import offered_modes
 from core.quantization.kernels import supported
 from core.ui import models
-from tests.ui.conftest import ROOT, said
+from tests.ui.conftest import ROOT, WITH_MODEL, said
 
 AWAY = "smollm2-360m"
 
@@ -298,7 +298,7 @@ def test_an_exact_page_without_room_says_so_and_the_choice_is_kept(served, monke
     assert not at.exception and not at.warning and used(at) == AWAY and at.session_state["_mode"] == "int8"
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "pages").glob("*.py") if "page.lm" in p.read_text("utf-8")))
+@pytest.mark.parametrize("name", WITH_MODEL)
 def test_every_page_works_with_every_mode_that_is_offered(name):
     for mode in offered_modes("mini")[1:]:
         at = opened(name, mode=mode)

@@ -29,6 +29,7 @@ def drawn(mark: str, channel=None, **settings) -> tuple[dict, dict]:
         ("rect", {"stroke": "red", "fillOpacity": 0}, {"fillOpacity": 0, "strokeOpacity": 0.4}),
         ("point", {"filled": True}, {"fillOpacity": 0.4, "opacity": 1}),
         ("point", {"filled": False}, {"fillOpacity": 0.4, "strokeOpacity": 0.4, "opacity": 1}),
+        ("tick", {"filled": True}, {"fillOpacity": 0.4, "opacity": 1}),
     ],
 )
 def test_the_opacity_of_a_mark_is_that_of_its_fill_and_stroke(mark, settings, pale):
@@ -47,6 +48,16 @@ def test_an_opacity_from_the_data_moves_too():
     assert "opacity" not in found and "opacity" not in encoding and encoding["fillOpacity"]["value"] == 0.2
     found, encoding = drawn("circle", condition)
     assert "fillOpacity" not in found and found["opacity"] == 1 and encoding["fillOpacity"]["value"] == 0.2
+
+
+def test_two_opacities_from_the_data_still_multiply():
+    @spec
+    def chart():
+        faint, strong = alt.condition("datum.faint", alt.value(0.5), alt.value(1)), alt.condition("datum.strong", alt.value(1), alt.value(0.2))
+        return alt.Chart().mark_rect().encode(x="x:Q", opacity=faint, fillOpacity=strong)
+
+    encoding = chart()["encoding"]
+    assert encoding["opacity"]["condition"]["value"] == 0.5 and encoding["fillOpacity"]["value"] == 0.2
 
 
 def test_what_is_not_to_be_seen_stays_so():
