@@ -48,7 +48,7 @@ def picture(ids, balance, layer):
         chosen = heads.place(page, "token", ids)
         token = len(ids) - 1 if chosen is None else chosen
         expert_score(page, "score", balance, names, found, layer, token, lambda i: heads.look_at(page, "token", i))
-        seen_first()
+        seen_first(page, ids, balance, layer)
         panels.download(page, "score", lambda: experts.score_table(page, ids, found))
     load(found, token, names[token], {"layer": layer + 1, "busiest": busiest, "idlest": idlest, "even": 1 / len(EXPERTS), "n": len(ids)})
     size = experts.evaluation()[balance]

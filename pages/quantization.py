@@ -114,6 +114,7 @@ def says(prompt, small):
         data = distribution_data(best, lm.tokenizer.labels(best), before[best], after[best])
         alt = t.plain("says.alt", token=lm.tokenizer.label(first), before=float(before[first]), after=float(after[first]))
         show("next", distribution_chart(SHOWN, **words("says", "before", "after", "token")), data, alt)
+        seen_first(page, prompt)
         same = written_beside(page, prompt, small, WRITTEN)
         panels.metrics(page, {"kl": float(kl(*logits)), "same": same}, {"kl": ".4f"})
 

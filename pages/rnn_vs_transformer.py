@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.charts import rivals as charts
 from core.measure.gradient_reach import gradient_by_distance
-from core.measure.rivals import longest_chain, losses
+from core.measure.rivals import hear, longest_chain
 from core.models.recurrent import gru_step
 from core.ui import controls, panels
 from core.ui import rivals as kept
@@ -122,5 +122,5 @@ recorded()
 time()
 fair()
 panels.myth_fact(page, **kept.reach_numbers(), **kept.chains(512))
-panels.source(page, gru_step, losses, gradient_by_distance, longest_chain)
+panels.source(page, gru_step, hear, gradient_by_distance, longest_chain)
 panels.sources(page)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +12,31 @@ from core.measure.gradient_reach import gradient_by_distance
 from core.measure.perplexity import token_nll
 from core.models.recurrent import RecurrentLM
 
+PART = 32  # tokens after which a recurrent network's state is put down
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A text as a recurrent network read it. To read on, or anew from a changed place, a state before it is all that is needed."""
+
+    ids: tuple[int, ...]
+    losses: Tensor  # (T - 1,) -ln p of every token but the first, nats
+    states: tuple[Tensor | None, ...]  # before token 0 (none yet), PART, 2 PART, ..., and at the end: (layers, 1, R)
+
 
 @torch.inference_mode()
-def losses(network: nn.Module, ids: Sequence[int]) -> Tensor:
-    """-ln p of every token but the first, nats: (T - 1,)."""
+def hear(network: RecurrentLM, ids: Sequence[int], known: Heard | None = None, same: int = 0) -> Heard:
+    """Read a text; from `known`, whose first `same` tokens are the same, everything is taken that does not change."""
     row = torch.tensor([list(ids)])
-    return token_nll(network(row[:, :-1])[0].float(), row[0, 1:])
+    parts = max(same - 1, 0) // PART  # whole ones: what comes next is the same, too
+    states = list(known.states[: parts + 1]) if known else [None]
+    found = [known.losses[: parts * PART]] if known else []
+    for start in range(parts * PART, row.shape[1] - 1, PART):
+        part, following = row[:, start : start + PART], row[0, start + 1 : start + PART + 1]
+        logits, state = network.read(part, states[-1])
+        found.append(token_nll(logits[0, : len(following)].float(), following))
+        states.append(state)
+    return Heard(tuple(ids), torch.cat(found), tuple(states))
 
 
 def distances(ids: Sequence[int]) -> list[int]:

@@ -25,10 +25,10 @@ def seen_first(page=None, *shown) -> None:
     """Let the browser draw what it has got before more is sent, which it would otherwise draw in the same go.
 
     Called after the picture that a control drives; the rest of the page comes a moment later. Not where `shown`, all that
-    the picture depends on, is what it was in the viewer's last run: then there is nothing new to see.
+    the panel's picture depends on, is what it was in the viewer's last run: then there is nothing new to see.
     """
     if page is not None:
-        key = page.key("seen_first")
+        key = page.key(f"{page.panel[-1] if page.panel else ''}_seen_first")
         if st.session_state.get(key) == shown:
             return
         st.session_state[key] = shown

@@ -1,5 +1,6 @@
 """Reading a text with the model, reusing what was read before: one more token costs one step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,7 +72,7 @@ def expected(lm: LanguageModel, reading: Reading, i: int, n: int = 3) -> tuple[f
 
 def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> Reading:
     # The last shared token is read anew: its logits give the probability of the first new one.
-    n = max(_shared(known.ids, ids) - 1, 0) if known else 0
+    n = max(shared(known.ids, ids) - 1, 0) if known else 0
     cache = beginning(known, n, room=len(ids) - n) if n else Cache(lm.config, capacity=len(ids))
     logprobs = [known.logprobs[: n + 1] if n else torch.zeros(1)]
     for start in range(n, len(ids), CHUNK):
@@ -85,10 +86,10 @@ def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> 
 def _closest(lm: LanguageModel, ids: tuple[int, ...]) -> Reading | None:
     """Of what the model has read, the text that shares most with `ids` from the start."""
     known = (reading for (name, _), reading in _readings.items() if name == lm.name)
-    return max(known, key=lambda reading: _shared(reading.ids, ids), default=None)
+    return max(known, key=lambda reading: shared(reading.ids, ids), default=None)
 
 
-def _shared(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+def shared(a: Sequence[int], b: Sequence[int]) -> int:
     """How many tokens two texts share from the start."""
     for i, (x, y) in enumerate(zip(a, b)):
         if x != y:

@@ -10,8 +10,9 @@ import streamlit as st
 from core.checkpoints.compared import shared_tokenizer
 from core.checkpoints.rivals import KINDS, load_rival
 from core.measure.recorded import recorded
-from core.measure.rivals import distances, longest_chain, looks_back, losses, numbers_kept, reading_seconds
-from core.ui import controls, url
+from core.measure.rivals import Heard, distances, hear, longest_chain, looks_back, numbers_kept, reading_seconds
+from core.models.language_model import LanguageModel
+from core.ui import controls, live, url
 from core.ui.kept import Kept
 from core.ui.token_strip import Token, token_strip
 
@@ -22,7 +23,7 @@ CLEAR = 3.0  # nats from which the Transformer is clearly ahead
 SIZES = (16, 32, 64, 128, 256)
 WAYS = tuple(f"{kind} {way}" for kind in KINDS for way in ("read", "write"))  # all given at once; a prediction after each token
 RUNS = tuple((n, name) for n in SIZES for name in WAYS)
-_read, _looks = Kept(64), Kept(128)
+_read, _heard, _looks = Kept(64), Kept(64), Kept(128)
 _measuring = threading.Lock()
 
 
@@ -65,13 +66,22 @@ def text_ids(page, typed: str) -> tuple[int, ...]:
 
 
 def read(ids: tuple[int, ...]) -> Both:
-    """What both networks make of a text."""
+    """What both networks make of a text; both go on from the longest beginning that they read before."""
 
     def compute():
-        found = {kind: losses(load_rival(kind), ids).numpy() for kind in KINDS}
+        transformer = LanguageModel("rnn_vs_transformer", load_rival("transformer"), shared_tokenizer())
+        found = {"transformer": -live.read(transformer, ids).logprobs[1:].numpy(), "gru": _hear(ids).losses.numpy()}
         return Both(ids, shared_tokenizer().labels(list(ids)), distances(ids), found)
 
     return _read.get(ids, compute)
+
+
+def _hear(ids: tuple[int, ...]) -> Heard:
+    def compute():
+        known = max((heard for _, heard in _heard.items()), key=lambda heard: live.shared(heard.ids, ids), default=None)
+        return hear(load_rival("gru"), ids, known, live.shared(known.ids, ids) if known else 0)
+
+    return _heard.get(ids, compute)
 
 
 def looked(ids: tuple[int, ...], place: int) -> dict[str, np.ndarray]:

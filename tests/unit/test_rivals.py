@@ -25,12 +25,26 @@ def networks():
     return {"gru": gru, "transformer": Decoder(DecoderConfig(**shape)).eval()}
 
 
-@pytest.mark.parametrize("kind", ["gru", "transformer"])
-def test_losses_are_those_of_one_prediction_after_another(networks, kind):
-    found = rivals.losses(networks[kind], IDS)
-    for i in range(1, len(IDS)):
-        logits = networks[kind](torch.tensor([IDS[:i]]))[0, -1].detach()
-        assert float(found[i - 1]) == pytest.approx(float(F.cross_entropy(logits, torch.tensor(IDS[i]))), abs=1e-5)
+@pytest.mark.parametrize("n", [2, 32, 33, 64, 65, 100])
+def test_a_heard_text_is_that_of_one_prediction_after_another(networks, n):
+    ids = [(7 * i * i + i) % 40 for i in range(n)]
+    heard = rivals.hear(networks["gru"], ids)
+    for i in range(1, n):
+        logits = networks["gru"](torch.tensor([ids[:i]]))[0, -1].detach()
+        assert float(heard.losses[i - 1]) == pytest.approx(float(F.cross_entropy(logits, torch.tensor(ids[i]))), abs=1e-5)
+
+
+@pytest.mark.parametrize("changed", [0, 1, 31, 32, 33, 64, 65, 96, 99])
+@pytest.mark.parametrize("n", [70, 97, 100, 140])
+def test_reading_on_is_reading_anew(networks, changed, n):
+    ids = [(7 * i * i + i) % 40 for i in range(140)]
+    other = [*ids[:changed], *((i + 1) % 40 for i in ids[changed:])][:n]
+    known = rivals.hear(networks["gru"], ids[:100])
+    again = rivals.hear(networks["gru"], other, known, min(changed, n))
+    anew = rivals.hear(networks["gru"], other)
+    torch.testing.assert_close(again.losses, anew.losses, atol=1e-5, rtol=1e-4)
+    assert again.ids == tuple(other) and len(again.losses) == n - 1
+    assert len(again.states) == len(anew.states)
 
 
 def test_distances_by_hand():
