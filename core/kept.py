@@ -3,7 +3,7 @@
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 _everywhere: "weakref.WeakSet[Kept]" = weakref.WeakSet()
@@ -13,6 +13,14 @@ def let_go() -> None:
     """Memory is short: every memory gives up what was asked for least recently, half of what it holds."""
     for kept in list(_everywhere):
         kept.halve()
+
+
+def shared(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens two texts share from the start."""
+    for i, (x, y) in enumerate(zip(a, b)):
+        if x != y:
+            return i
+    return min(len(a), len(b))
 
 
 class Kept:
@@ -35,6 +43,14 @@ class Kept:
         """What is there now."""
         with self._lock:
             return [(key, result) for key, (result, _) in self._results.items()]
+
+    def closest(self, name: Hashable, ids: Sequence[int]) -> tuple[Any, int]:
+        """Of the results kept for (`name`, token ids), that whose text shares the longest beginning with `ids`, and how many tokens.
+
+        (None, 0) where there is none.
+        """
+        found = ((result, shared(key[1], ids)) for key, result in self.items() if key[0] == name)
+        return max(found, key=lambda both: both[1], default=(None, 0))
 
     @property
     def weight(self) -> int:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.kv_cache import Cache
 from core.models.attention import attention_pattern, attention_scores, causal_mask
 from core.models.language_model import LanguageModel
 from core.models.trace import trace
@@ -35,10 +36,26 @@ class HeadsReading:
         return attention_pattern(attention_scores(q, k, causal_mask(q.shape[2], k.shape[2])))[0]
 
 
-def read_heads(lm: LanguageModel, ids) -> HeadsReading:
-    """Read `ids` (T,) once and keep every head's queries and keys, turned to their positions, and values."""
-    activations = trace(lm, ids, keep=lambda name: name.endswith(_KEPT), last_only=True)
-    return HeadsReading(activations, activations.pop("logits")[-1], lm.config.n_layers)
+def read_heads(lm: LanguageModel, ids, known: HeadsReading | None = None, same: int = 0) -> HeadsReading:
+    """Read `ids` (T,) once and keep every head's queries and keys, turned to their positions, and values.
+
+    No token sees a later one: where a text that is `known` begins with the same `same` tokens, only what follows them is read.
+    """
+    same = min(same, len(ids) - 1)  # the last token is always read: it says what comes next
+    old = {name: value[:same] for name, value in known.activations.items()} if same > 0 else {}
+    cache = _filled(lm, old, same) if old else None
+    new = trace(lm, ids[same:], keep=lambda name: name.endswith(_KEPT), last_only=True, cache=cache)
+    logits = new.pop("logits")[-1]
+    return HeadsReading({name: torch.cat([old[name], value]) if old else value for name, value in new.items()}, logits, lm.config.n_layers)
+
+
+def _filled(lm: LanguageModel, activations: dict[str, Tensor], n: int) -> Cache:
+    """A cache that holds the keys and values of `n` tokens, with room for some more."""
+    cache = Cache(lm.config, capacity=n + 32)
+    for layer in range(lm.config.n_layers):
+        k, v = (activations[f"blocks.{layer}.attn.{name}"].transpose(0, 1)[None] for name in _KEPT[1:])
+        cache.append(k.to(lm.network.dtype), v.to(lm.network.dtype), layer)
+    return cache
 
 
 def logits_without(lm: LanguageModel, ids, heads: Iterable[tuple[int, int]]) -> Tensor:

@@ -15,6 +15,7 @@ def trace(
     ablate: Iterable[tuple[int, int]] = (),
     keep: Callable[[str], bool] = lambda name: True,
     last_only: bool = False,
+    cache=None,
 ) -> dict[str, Tensor]:
     """Run `ids` (T,) and return every activation, float32, without a batch axis.
 
@@ -33,7 +34,8 @@ def trace(
     The model itself is left alone, so other viewers see nothing of it.
 
     Of a long text everything is a lot: `keep(name)` says what to return, and with `last_only` the logits are
-    those of the last position only, (1, V).
+    those of the last position only, (1, V). With a `cache`, `ids` follow what it holds and are written on; activations are those
+    of `ids` alone, maps have a column for every token held.
     """
     silenced: dict[str, list[int]] = {}
     for layer, head in ablate:
@@ -50,6 +52,6 @@ def trace(
             activations[name] = value[0].float()
         return value
 
-    logits = lm.network(as_batch(ids, lm.config.vocab_size)[:1], tap=record, last_only=last_only)
+    logits = lm.network(as_batch(ids, lm.config.vocab_size)[:1], cache=cache, tap=record, last_only=last_only)
     activations["logits"] = logits[0].float()
     return activations

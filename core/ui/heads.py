@@ -82,7 +82,8 @@ def without(lm, ids, off) -> Tensor:
 
 
 def _read(lm, ids: tuple[int, ...]) -> Heads:
-    reading = read_heads(lm, ids)
+    known, same = _heads.closest(lm.name, ids)
+    reading = read_heads(lm, ids, known and known.reading, same)
     profiles = [head_profile(reading.patterns(layer), ids) for layer in range(reading.n_layers)]
     kinds = [[head_kind(profile, head) for head in range(len(profile.first))] for profile in profiles]
     return Heads(reading, profiles, kinds)

@@ -1,6 +1,5 @@
 """Reading a text with the model, reusing what was read before: one more token costs one step."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +32,7 @@ class Reading:
 def read(lm: LanguageModel, ids) -> Reading:
     """Read `ids`; the longest beginning that was read before is taken from memory."""
     ids = tuple(int(i) for i in ids)
-    return _readings.get((lm.name, ids), lambda: _read_on(lm, ids, _closest(lm, ids)))
+    return _readings.get((lm.name, ids), lambda: _read_on(lm, ids, *_readings.closest(lm.name, ids)))
 
 
 def beginning(reading: Reading, n: int, room: int = 0) -> Cache:
@@ -70,9 +69,9 @@ def expected(lm: LanguageModel, reading: Reading, i: int, n: int = 3) -> tuple[f
     return float(share), int((probs > share).sum()) + 1, list(zip(likeliest.indices.tolist(), likeliest.values.tolist()))
 
 
-def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> Reading:
+def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None, same: int) -> Reading:
     # The last shared token is read anew: its logits give the probability of the first new one.
-    n = max(shared(known.ids, ids) - 1, 0) if known else 0
+    n = max(same - 1, 0)
     cache = beginning(known, n, room=len(ids) - n) if n else Cache(lm.config, capacity=len(ids))
     logprobs = [known.logprobs[: n + 1] if n else torch.zeros(1)]
     for start in range(n, len(ids), CHUNK):
@@ -81,20 +80,6 @@ def _read_on(lm: LanguageModel, ids: tuple[int, ...], known: Reading | None) -> 
         before = logits[: len(following)]
         logprobs.append(before.gather(-1, following[:, None])[:, 0] - before.logsumexp(-1))
     return Reading(ids, logits[-1].clone(), torch.cat(logprobs), cache)
-
-
-def _closest(lm: LanguageModel, ids: tuple[int, ...]) -> Reading | None:
-    """Of what the model has read, the text that shares most with `ids` from the start."""
-    known = (reading for (name, _), reading in _readings.items() if name == lm.name)
-    return max(known, key=lambda reading: shared(reading.ids, ids), default=None)
-
-
-def shared(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens two texts share from the start."""
-    for i, (x, y) in enumerate(zip(a, b)):
-        if x != y:
-            return i
-    return min(len(a), len(b))
 
 
 _readings = Kept(MOST_BYTES, weigh=lambda reading: reading.bytes)

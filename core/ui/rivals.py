@@ -77,11 +77,7 @@ def read(ids: tuple[int, ...]) -> Both:
 
 
 def _hear(ids: tuple[int, ...]) -> Heard:
-    def compute():
-        known = max((heard for _, heard in _heard.items()), key=lambda heard: live.shared(heard.ids, ids), default=None)
-        return hear(load_rival("gru"), ids, known, live.shared(known.ids, ids) if known else 0)
-
-    return _heard.get(ids, compute)
+    return _heard.get(("gru", ids), lambda: hear(load_rival("gru"), ids, *_heard.closest("gru", ids)))
 
 
 def looked(ids: tuple[int, ...], place: int) -> dict[str, np.ndarray]:

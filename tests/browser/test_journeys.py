@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from core.charts.theme import INK
 from tests.browser.conftest import bars, changed, press_on, settled

@@ -1,10 +1,12 @@
 """All heads of a text: the maps are those of the trace, and switching heads off is what it says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from core.measure.heads import logits_without, other_heads, read_heads
-from core.models import trace
+from core.models import Decoder, LanguageModel, trace
 
 
 def test_maps_and_logits_are_those_of_the_trace(tiny):
@@ -14,6 +16,20 @@ def test_maps_and_logits_are_those_of_the_trace(tiny):
         torch.testing.assert_close(reading.patterns(layer), whole[f"blocks.{layer}.attn.hook_pattern"], atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(reading.logits, whole["logits"][-1], atol=1e-5, rtol=1e-5)
     assert all(name.endswith(("hook_rot_q", "hook_rot_k", "hook_v")) for name in reading.activations)
+
+
+@pytest.mark.parametrize("same", [0, 1, 5, 8, 9])
+@pytest.mark.parametrize("other", [{}, {"qk_norm": True}, {"learned_positions": True, "n_kv_heads": 4}])
+def test_reading_on_is_reading_anew(tiny, other, same):
+    torch.manual_seed(2)
+    lm = LanguageModel("other", Decoder(replace(tiny.config, **other)), tiny.tokenizer)
+    before, text = list(b"abcabcab!"), [*b"abcabcab!"[:same], *b"xyzx"]
+    again = read_heads(lm, text, read_heads(lm, before), same)
+    anew = trace(lm, text)
+    torch.testing.assert_close(again.logits, anew["logits"][-1], atol=1e-5, rtol=1e-5)
+    for layer in range(lm.config.n_layers):
+        torch.testing.assert_close(again.patterns(layer), anew[f"blocks.{layer}.attn.hook_pattern"], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(again.activations[f"blocks.{layer}.attn.hook_v"], anew[f"blocks.{layer}.attn.hook_v"], atol=1e-5, rtol=1e-4)
 
 
 def test_a_head_switched_off_is_a_head_whose_output_weights_are_zero(tiny):

@@ -16,6 +16,15 @@ def test_results_are_computed_once_and_the_longest_unused_goes():
     assert "a" in kept and "b" in kept and "c" not in kept
 
 
+def test_the_text_that_shares_the_longest_beginning():
+    kept = Kept(9)
+    for key in (("m", (1, 2, 3)), ("m", (1, 2, 4, 5)), ("other", (1, 2, 4, 5, 6))):
+        kept.get(key, lambda key=key: key)
+    assert kept.closest("m", (1, 2, 4, 5, 6)) == (("m", (1, 2, 4, 5)), 4)
+    assert kept.closest("m", (1, 2, 3)) == (("m", (1, 2, 3)), 3)
+    assert kept.closest("m", (7,))[1] == 0 and kept.closest("no", (1,)) == (None, 0)
+
+
 def test_who_asks_together_computes_once():
     kept, calls, started, go_on = Kept(4), [], threading.Event(), threading.Event()
 
