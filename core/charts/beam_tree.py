@@ -71,13 +71,18 @@ def _apart(wanted: Sequence[float], weights: Sequence[float], stack: Sequence[fl
 
 
 def layout(tree: BeamTree, pruned: int) -> dict[int, float]:
-    """Where the whole tree's nodes stand, with at most `pruned` cut-off siblings a branch: node (or ROOT) -> height."""
-    return tidy(shown_children(tree, pruned), lambda index: tree.nodes[index].kept)
+    """Where the whole tree's nodes stand, with at most `pruned` cut-off siblings a branch: node (or ROOT) -> height.
+
+    In the middle of its `lines`.
+    """
+    heights = tidy(shown_children(tree, pruned), lambda index: tree.nodes[index].kept)
+    above = (lines(heights) - 1 - max(heights.values())) / 2
+    return {node: y + above for node, y in heights.items()}
 
 
 def lines(heights: dict[int, float]) -> int:
-    """Lines that a layout takes when drawn."""
-    return int(np.ceil(max(heights.values()))) + 1
+    """Lines that a layout takes when drawn, in fours: a chart of another height is built anew, and all below it moves."""
+    return 4 * int(np.ceil((max(heights.values()) + 1) / 4))
 
 
 def leader(tree: BeamTree, step: int, length_penalty: float) -> int:
