@@ -90,6 +90,8 @@ class _Numbers(string.Formatter):
             return escaped(text) if self.escape else text
         if _SOME_PLACES.search(spec) and value > 0 and not text.strip("0.%"):
             text = f"<\u202f{text[:-2]}1%"  # 0.00000002 as {share:.3%}: not nothing, but less than 0.001%
+        if text.startswith("-"):
+            text = "−" * any(c in "123456789" for c in text) + text[1:]  # a minus, not a hyphen; none before what is rounded to 0
         if self.language == "de" and not isinstance(value, date):
             text = text.translate(str.maketrans(",.", ".,")).replace("%", "\u202f%")
         return text

@@ -19,8 +19,8 @@ def shown(element) -> pd.DataFrame:
 @pytest.mark.parametrize(
     "language, numbers, shares",
     [
-        ("de", ["1.234,5", "-0,2", "–"], ["12,30\u202f%", "100,00\u202f%", "0,05\u202f%"]),
-        ("en", ["1,234.5", "-0.2", "–"], ["12.30%", "100.00%", "0.05%"]),
+        ("de", ["1.234,5", "−0,2", "–"], ["12,30\u202f%", "100,00\u202f%", "0,05\u202f%"]),
+        ("en", ["1,234.5", "−0.2", "–"], ["12.30%", "100.00%", "0.05%"]),
     ],
 )
 def test_numbers_and_shares_follow_the_language(language, numbers, shares):
@@ -36,6 +36,7 @@ def test_numbers_and_shares_follow_the_language(language, numbers, shares):
 def test_a_share_finer_than_what_is_written_is_not_nothing():
     number = Texts("next_token", "de").number
     assert number(2e-9, ".3%") == "<\u202f0,001\u202f%" and number(0.0, ".3%") == "0,000\u202f%"
+    assert number(-0.5, ".1f") == "−0,5" and number(-0.04, ".1f") == "0,0" and number(-0.5, "+.0%") == "−50\u202f%"
     assert number(0.00403, ".3%") == "0,403\u202f%" and number(0.0004, ".0%") == "0\u202f%"
 
 
