@@ -56,11 +56,14 @@ def experiment(ids):
         pattern = heads.pattern(found, head, hide)
         seen = int(pattern[query].argmax())
         says = {"head": written(head), "token": tokens[query], "seen": tokens[seen], "share": float(pattern[query, seen])}
-        attention_strip(page, pattern, tokens, query)
+        above = st.container()
         left, right = st.columns([6, 5], gap="medium")
         with left:
             draw_map(pattern, tokens, query, t.plain("map.alt", **says))
             seen_first()
+        with above:
+            attention_strip(page, pattern, tokens, query)
+        with left:
             profile(found, head)
         with right:
             gallery(page, found, head, heads.pictures(lm, ids, hide), lm.config)

@@ -74,7 +74,7 @@ def answer(ids, token, now, full, shares):
         said = [label(probs.argmax()) for probs in found.values()]
         data = charts.answer_data(list(found), [float(probs[token]) for probs in found.values()], said, shares["window"])
         alt = t.plain("answer.alt", **shares)
-        spec = charts.answer_chart(len(ids), page.language, selector(page, "window"), **t.words("answer", "window", "share", "answer"))
+        spec = charts.answer_chart(page.language, selector(page, "window"), **t.words("answer", "window", "share", "answer"))
         draw(page, "curve", spec, data, alt)
         best = (now + full).topk(SHOWN).indices
         bars = distribution_data(best, [label(i) for i in best], full[best], now[best])

@@ -5,7 +5,7 @@ import streamlit as st
 from core.charts import in_context as charts
 from core.charts.attention import map_chart, map_data
 from core.measure.attention_stats import head_profile
-from core.measure.in_context import few_shot, few_shot_prompts, in_context_score, induction_scores
+from core.measure.in_context import ask_together, few_shot, few_shot_prompts, in_context_score, induction_scores
 from core.models.trace import trace
 from core.ui import controls, heads, panels
 from core.ui import in_context as kept
@@ -58,7 +58,7 @@ def lab():
     with panels.panel(page, "shots", "live"):
         asked = kept.asked(page)
         shots = min(int(live_slider(page, "shots", 0, kept.MOST_EXAMPLES, 1.0, 1)), asked.most)
-        found = done(kept.shots, asked, ())
+        found = done(kept.shots, asked)
         says = kept.shot_numbers(page, asked, found, shots)
         said = lm.tokenizer.labels([shot.says for shot in found])
         data = charts.shots_data({"all": [shot.probability for shot in found]}, asked.counts, said, shots)
@@ -140,5 +140,5 @@ induction()
 places()
 for name in ("learns", "figure", "induction"):
     panels.myth_fact(page, f"{name}_myth")
-panels.source(page, few_shot_prompts, few_shot, induction_scores, head_profile, in_context_score, trace)
+panels.source(page, few_shot_prompts, few_shot, ask_together, induction_scores, head_profile, in_context_score, trace)
 panels.sources(page)

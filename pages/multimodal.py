@@ -114,16 +114,16 @@ def matrix(pictures, captions, seen, read):
             temperature = live_slider(page, "temperature", 0.01, 0.5, 0.05, 0.01)
             controls.segmented(page, "tongue", ["page", "both"], "page")
         cosines = similarity(seen, read)
-        data = charts.matrix_data(pictures, captions, cosines.numpy())
+        data = charts.matrix_data(pictures, captions, cosines.numpy(), temperature)
         words = {name: t.plain(f"matrix.{name}") for name in ("cosine", "share")}
         follow = selector(page, "temperature")
-        spec = charts.matrix_chart(len(captions), **words, temperature=temperature, follow=follow, language=page.language)
+        spec = charts.matrix_chart(len(captions), **words, follow=follow, language=page.language)
         own = float((cosines[0] / temperature).softmax(0)[0])
         ui_charts.draw(page, "matrix", spec, data, t.plain("matrix.alt", share=own, caption=captions[0]))
         ui_charts.seen_first()
         losses = {"loss": float(contrastive_loss(seen, read, 1 / temperature)), "blind": blind_loss(len(captions))}
         panels.metrics(page, losses, {"loss": ".2f", "blind": ".2f"})
-        panels.download(page, "matrix", lambda: data.drop(columns="image"))
+        panels.download(page, "matrix", lambda: data.drop(columns=["image", "now"]))
 
 
 def the_map(picture, text, own, told):

@@ -13,20 +13,11 @@ from core.quantization.formats import encode_float
 from core.quantization.histogram import level_histogram
 from core.quantization.sizes import stored_size
 from core.ui import controls, panels
-from core.ui.charts import draw, seen_first
+from core.ui.charts import draw, is_new, seen_first
 from core.ui.frame import fragment, require
 from core.ui.lab import lab
 from core.ui.quantized import (
-    Stored,
-    error_by_layer,
-    format_names,
-    next_logits,
-    price_chart,
-    scores,
-    size_chart,
-    small_model,
-    stored_controls,
-    written_beside,
+    Stored, error_by_layer, format_names, next_logits, price_chart, scores, size_chart, small_model, stored_controls, written_beside,
 )  # fmt: skip
 
 WRITTEN, SHOWN = 32, 8  # tokens each model writes; next tokens in the chart
@@ -60,11 +51,19 @@ def guess(_prompt):
 @fragment
 def experiment(prompt):
     stored = stored_controls(page)
-    comb(stored)
-    with st.spinner(t("working"), show_time=True):
-        small = small_model(lm, stored)
-    error_by_layer(page, small.report)
-    says(prompt, small)
+    weights, text = st.container(), st.container()
+    new_text = is_new(page, "text", prompt)
+    if new_text:
+        with text:
+            says(prompt, small_model(lm, stored))
+    with weights:
+        comb(stored)
+        with st.spinner(t("working"), show_time=True):
+            small = small_model(lm, stored)
+        error_by_layer(page, small.report)
+    if not new_text:
+        with text:
+            says(prompt, small)
     before, after, compared = price_of(stored, small, prompt)
     with panels.panel(page, "bytes", "arithmetic"):
         size_chart(page, "bytes", stored, lm.config, "MB")

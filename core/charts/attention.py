@@ -35,13 +35,17 @@ def map_data(pattern: np.ndarray, labels: Sequence[str], query: int, key: int | 
     )
 
 
-@spec
-def map_chart(tokens: int, query: str, key: str, weight: str, language: str = "en"):
+def map_chart(tokens: int, query: str, key: str, weight: str, language: str = "en") -> dict:
     """One head's map from `map_data`, at most MOST_CLICKABLE tokens; every row sums to 1.
 
     The shade grows with the square root of the weight. A click selects `q` and `k` in the selection `pick`.
     `query`, `key` and `weight` are the words for them.
     """
+    return _any_map(8 * -(-tokens // 8), query, key, weight, language)  # not built anew for every token that is typed
+
+
+@spec
+def _any_map(tokens: int, query: str, key: str, weight: str, language: str):
     pick = alt.selection_point(name="pick", fields=["q", "k"], on="click", empty=False)
     size = 13 if tokens <= 16 else 11 if tokens <= 40 else 9
     axis = {"title": None, "labelFontSize": size, "labelLimit": 80, "labelOverlap": tokens > 40, "labelPadding": 3}
@@ -54,8 +58,7 @@ def map_chart(tokens: int, query: str, key: str, weight: str, language: str = "e
         strokeWidth=alt.condition("datum.framed > 1", alt.value(2), alt.value(0.6)),
         tooltip=[alt.Tooltip("query:N", title=query), alt.Tooltip("key:N", title=key), alt.Tooltip("weight:Q", title=weight, format=".1%")],
     )
-    rows = 8 * -(-tokens // 8)  # a word more seldom makes the map taller: a chart of another height is built anew
-    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * rows, 230), 560)), many=True)
+    return finish(cells.add_params(pick), language, height=80 + int(min(max(15 * tokens, 230), 560)), many=True)
 
 
 def big_map(pattern: np.ndarray, labels: Sequence[str], query: int, words: dict[str, str], theme: str = "light", language: str = "en"):

@@ -16,13 +16,12 @@ def answer_data(windows: Sequence[int], shares: Sequence[float], answers: Sequen
 
 
 @spec
-def answer_chart(longest: int, language: str = "en", follow: str = "", **words: str):
+def answer_chart(language: str = "en", follow: str = "", **words: str):
     """The answer's probability against the window (`answer_data`); a dashed line marks the chosen window.
 
     The line follows the slider on the page that the CSS selector `follow` names. `words`: window, share, answer.
     """
-    x_scale = alt.Scale(domain=[0, longest], nice=False)
-    x = alt.X("window:Q", title=words["window"], scale=x_scale, axis=alt.Axis(grid=False, tickMinStep=1))
+    x = alt.X("window:Q", title=words["window"], scale=alt.Scale(zero=True, nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
     axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
     y = alt.Y("share:Q", title=words["share"], scale=alt.Scale(domain=[0, 1.02], nice=False), axis=axis)
     tooltip = [

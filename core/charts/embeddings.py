@@ -10,13 +10,15 @@ from core.charts.theme import INK, PALETTES, finish, role_color, spec
 from core.charts.tokens import axis_labels
 
 OWN = "own"  # the group of the viewer's words
-WIDTH, HEIGHT, SIGN, LINE = 640, 460, 7.4, 15  # pixels: the map, and a label's sign and line, for placing labels
+HEIGHT, SIGN, LINE = 460, 7.4, 15  # pixels: the map, and a label's sign and line, for placing labels
+WIDTHS, NEVER = (640, 270), 30_000  # of the map: on a laptop, on a phone
 REACH = 1.1  # how far the axes of the map go, its outermost word is at 1
 _SHOWN_COSINES = 14  # words up to which the table writes its numbers
 
 
 def map_data(words: Sequence[str], groups: Sequence[str], notes: Sequence[str], points: np.ndarray) -> pd.DataFrame:
-    """One row a word: `points` (n, k) with each axis scaled so that the groups go from -1 to 1, and if there is room for its label.
+    """One row a word: `points` (n, k) with each axis scaled so that the groups go from -1 to 1, and the width of map
+    from which there is room for its label.
 
     groups: a key of the chart's groups, or OWN; notes: how the word is made of tokens. The viewer's own words get
     their labels first, the others where nothing is in the way; the picture's tooltips name the rest.
@@ -27,17 +29,29 @@ def map_data(words: Sequence[str], groups: Sequence[str], notes: Sequence[str], 
     low, high = frame.min(axis=0), frame.max(axis=0)
     scaled = np.clip((2 * points - low - high) / np.maximum(high - low, 1e-9), -REACH, REACH)
     labels = axis_labels(words)
-    labelled = np.zeros(len(words), bool)
+    room = np.where(own, 0, NEVER)
+    others = np.flatnonzero(~own).tolist()
+    for width in WIDTHS:  # the widest first: what has no room there has none on a phone
+        shown = _with_room(labels, own, scaled[:, :2], width, [*np.flatnonzero(own), *others])
+        others = [i for i in shown if not own[i]]
+        room[others] = width
+    axes = {axis: scaled[:, k] for k, axis in enumerate("xyz"[: points.shape[1]])}
+    names = {"word": list(words), "label": labels, "group": list(groups), "note": list(notes)}
+    return pd.DataFrame({**names, "room": room.astype(np.int16), **axes})
+
+
+def _with_room(labels: Sequence[str], own: np.ndarray, points: np.ndarray, width: int, order: Sequence[int]) -> list[int]:
+    """Of the labels in `order`, those that nothing before them is in the way of; the viewer's own always."""
+    shown: list[int] = []
     taken: list[tuple[float, float, float, float]] = []
-    for i in [*np.flatnonzero(own), *np.flatnonzero(~own)]:
-        x, y = (scaled[i, :2] + REACH) / (2 * REACH) * (WIDTH, HEIGHT)
+    for i in order:
+        x, y = (points[i] + REACH) / (2 * REACH) * (width, HEIGHT)
         wide = SIGN * len(labels[i]) * (1.15 if own[i] else 1)
         box = (x + 4, y - LINE / 2, x + 8 + wide, y + LINE / 2)
-        labelled[i] = own[i] or not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken)
-        if labelled[i]:
+        if own[i] or not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            shown.append(i)
             taken.append(box)
-    axes = {axis: scaled[:, k] for k, axis in enumerate("xyz"[: points.shape[1]])}
-    return pd.DataFrame({"word": list(words), "label": labels, "group": list(groups), "note": list(notes), "labelled": labelled, **axes})
+    return shown
 
 
 @spec
@@ -64,7 +78,7 @@ def map_chart(groups: tuple[tuple[str, str], ...], x: str, y: str, word: str, to
     text = {"align": "left", "dx": 8, "baseline": "middle"}
     layers = [
         theirs.mark_circle(size=70, opacity=0.9, cursor="pointer").encode(color=color),
-        theirs.transform_filter("datum.labelled").mark_text(fontSize=12, **text).encode(text="label:N", color=color),
+        theirs.transform_filter("datum.room <= width").mark_text(fontSize=12, **text).encode(text="label:N", color=color),
         own.mark_point(size=150, strokeWidth=2.5, filled=False, stroke="currentColor", cursor="pointer"),
         own.mark_text(fontSize=14, fontWeight="bold", fill="currentColor", **(text | {"dx": 11})).encode(text="label:N"),
         base.mark_point(size=500, opacity=0, filled=True, cursor="pointer").add_params(pick),  # easy to hit with a finger

@@ -31,25 +31,25 @@ def _as_url(content: bytes, shape: tuple[int, ...], paper: bool) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def matrix_data(pictures: Sequence[np.ndarray], captions: Sequence[str], cosines: np.ndarray) -> pd.DataFrame:
+def matrix_data(pictures: Sequence[np.ndarray], captions: Sequence[str], cosines: np.ndarray, temperature: float) -> pd.DataFrame:
     """One row a pair of a caption and a picture; cosines (pictures, captions). The first of each is the viewer's."""
     n, m = len(pictures), len(captions)
     i, j = np.indices((n, m)).reshape(2, -1)
     images, words = [""] * (n * m), [*captions, *[""] * (n * m - m)]  # what is shown once stands in one row
     images[::m] = [as_url(picture) for picture in pictures]
     cosine = np.asarray(cosines, np.float32).reshape(-1)
-    return pd.DataFrame({"picture": i, "caption": j, "image": images, "words": words, "cosine": cosine})
+    return pd.DataFrame({"picture": i, "caption": j, "image": images, "words": words, "cosine": cosine, "now": np.float32(temperature)})
 
 
 @spec
-def matrix_chart(n: int, cosine: str, share: str, temperature: float, follow: str, language: str = "en"):
+def matrix_chart(n: int, cosine: str, share: str, follow: str, language: str = "en"):
     """Each picture (column) shares 100 % among the captions (rows): softmax of cosine / temperature, down the column.
 
-    The temperature follows the slider `follow` (a CSS selector) in the browser; until it is there, it is `temperature`.
+    The temperature follows the slider `follow` (a CSS selector) in the browser; until it is there, it is that of the data.
     Captions stand above their cells, so that the chart is as readable on a phone.
     """
     slider = alt.param(name="slider", value=None, bind={"element": follow, "event": "input"})
-    now = f"(isValid(toNumber(slider)) ? toNumber(slider) : {temperature})"
+    now = "(isValid(toNumber(slider)) ? toNumber(slider) : datum.now)"
     base = alt.Chart()
     across, down = alt.Scale(domain=[0, n], nice=False), alt.Scale(domain=[-PICTURE / ROW, n], reverse=True, nice=False)
 

@@ -35,29 +35,44 @@ def few_shot_prompts(examples: Sequence[str], question: str, joiner: str) -> lis
 def few_shot(lm: LanguageModel, prompts: Sequence[Sequence[int]], answer: Sequence[int], off: Iterable[Head] = ()) -> Iterator[Shot]:
     """How probable the answer (token ids) is after each prompt (token ids), with the heads `off` switched off.
 
-    No weight changes between the prompts: whatever differs comes from the text before the question. A few prompts are
-    read together, and scores over the vocabulary computed only where the answer stands.
+    No weight changes between the prompts: whatever differs comes from the text before the question.
     """
-    silenced: dict[str, list[int]] = {}
-    for layer, head in off:
-        silenced.setdefault(f"blocks.{layer}.attn.hook_z", []).append(head)
-    prompts, n = list(prompts), len(answer)
+    prompts, off = list(prompts), tuple(off)
     for first in range(0, len(prompts), AT_ONCE):
         some = prompts[first : first + AT_ONCE]
-        longest = max(map(len, some)) + n
-        rows = torch.tensor([[*prompt, *answer] + [0] * (longest - len(prompt) - n) for prompt in some])  # causal: zeros are never seen
-        before = torch.tensor([[len(prompt) - 1 + i for i in range(n)] for prompt in some])  # (B, n): the place before each token
+        yield from ask_together(lm, some, answer, [off] * len(some))
 
-        def tap(name: str, value: Tensor, before=before) -> Tensor:
-            if name in silenced:
-                value = value.clone()
-                value[:, :, silenced[name]] = 0.0
-            return value[torch.arange(len(before))[:, None], before] if name == "ln_final.hook_normalized" else value
 
-        logprobs = lm.forward(rows, tap=tap).float().log_softmax(-1)  # (B, n, V)
-        right = logprobs.gather(-1, torch.tensor(answer).expand(len(some), n)[..., None])[..., 0].sum(-1)
-        for probability, says in zip(right.exp().tolist(), logprobs[:, 0].argmax(-1).tolist()):
-            yield Shot(probability, says)
+def few_shot_runs(
+    lm: LanguageModel, prompts: Sequence[Sequence[int]], answer: Sequence[int], runs: Sequence[Sequence[Head]]
+) -> Iterator[list[Shot]]:
+    """The same for every prompt with the heads of each run switched off: one prompt after the other, all its runs as one batch."""
+    for prompt in prompts:
+        yield ask_together(lm, [prompt] * len(runs), answer, runs)
+
+
+def ask_together(lm: LanguageModel, prompts: Sequence[Sequence[int]], answer: Sequence[int], runs: Sequence[Sequence[Head]]) -> list[Shot]:
+    """A shot a prompt, all read together, each with the heads of its run switched off.
+
+    Scores over the vocabulary are computed only where the answer stands.
+    """
+    n, longest = len(answer), max(map(len, prompts)) + len(answer)
+    rows = torch.tensor([[*prompt, *answer] + [0] * (longest - len(prompt) - n) for prompt in prompts])  # causal: zeros are never seen
+    before = torch.tensor([[len(prompt) - 1 + i for i in range(n)] for prompt in prompts])  # (B, n): the place before each token
+    silenced: dict[str, list[tuple[int, int]]] = {}  # hook -> rows and heads
+    for row, off in enumerate(runs):
+        for layer, head in off:
+            silenced.setdefault(f"blocks.{layer}.attn.hook_z", []).append((row, head))
+
+    def tap(name: str, value: Tensor) -> Tensor:
+        if name in silenced:
+            value, (at, heads) = value.clone(), zip(*silenced[name])
+            value[list(at), :, list(heads)] = 0.0
+        return value[torch.arange(len(before))[:, None], before] if name == "ln_final.hook_normalized" else value
+
+    logprobs = lm.forward(rows, tap=tap).float().log_softmax(-1)  # (B, n, V)
+    right = logprobs.gather(-1, torch.tensor(answer).expand(len(rows), n)[..., None])[..., 0].sum(-1)
+    return [Shot(p, says) for p, says in zip(right.exp().tolist(), logprobs[:, 0].argmax(-1).tolist())]
 
 
 def induction_scores(lm: LanguageModel, n_tokens: int = 50, seeds: Sequence[int] = (0, 1, 2)) -> Tensor:

@@ -35,6 +35,14 @@ def seen_first(page=None, *shown) -> None:
     time.sleep(_PAUSE)
 
 
+def is_new(page, name: str, value) -> bool:
+    """Whether `value` is another than in the viewer's last run: then what it changes may be drawn first. Not at first sight."""
+    key = page.key(f"{name}_was")
+    before = st.session_state.get(key, value)
+    st.session_state[key] = value
+    return before != value
+
+
 def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None, width: str = "stretch") -> None:
     """Draw a chart made with `core.charts.theme.spec` on `data`, a DataFrame.
 

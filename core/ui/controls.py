@@ -20,6 +20,8 @@ _UNBOUND = "_unbound"
 def slider(page, name: str, low, high, default, step=None, format: str | None = None):
     """A number on a scale; reports on release (see live_slider for one that follows the finger)."""
     _check_link(page, name, low, high, default)
+    if format is None and isinstance(default, float) and page.language == "de" and (st.context.locale or "").startswith("de"):
+        format = "localized"  # 0,8: the browser writes it, as it does for its own language
     return st.slider(min_value=low, max_value=high, step=step, format=format, **_common(page, name, default))
 
 

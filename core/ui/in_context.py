@@ -16,6 +16,7 @@ from core.measure.in_context import (
     beside,
     few_shot,
     few_shot_prompts,
+    few_shot_runs,
     induction_scores,
     losses,
     strongest,
@@ -29,7 +30,7 @@ JOINERS = {"line": "\n", "comma": ", ", "stop": ". "}
 DRAWS = 3  # of other heads, to compare with
 READINGS = 6  # of random tokens, whose losses are averaged
 HALF = 25  # random tokens read twice in the pictures
-_shots, _heads, _twice = Kept(400, long=True), Kept(4, long=True), Kept(32, long=True)
+_shots, _runs, _heads, _twice = Kept(100, long=True), Kept(100, long=True), Kept(4, long=True), Kept(32, long=True)
 
 Share = Callable[[float], None]
 
@@ -71,17 +72,17 @@ def asked(page) -> Asked:
     return Asked(tuple(range(len(texts))), texts, tuple(tuple(encode(text)) for text in texts), tuple(encode(f" {answer}")))
 
 
-def shots(lm, asked: Asked, off: tuple[Head, ...] = (), on_step: Share = lambda share: None) -> list[Shot]:
-    """A shot for every number of examples, with the heads `off` switched off (kept)."""
+def shots(lm, asked: Asked, on_step: Share = lambda share: None) -> list[Shot]:
+    """A shot for every number of examples (kept)."""
 
     def compute() -> list[Shot]:
         found: list[Shot] = []
-        for shot in few_shot(lm, asked.prompts, asked.answer, off):
+        for shot in few_shot(lm, asked.prompts, asked.answer):
             found.append(shot)
             on_step(len(found) / len(asked.prompts))
         return found
 
-    return _shots.get((lm.name, asked.prompts, asked.answer, off), compute)
+    return _shots.get((lm.name, asked.prompts, asked.answer), compute)
 
 
 def with_few(asked: Asked) -> Asked:
@@ -93,14 +94,19 @@ def with_few(asked: Asked) -> Asked:
 def without_heads(lm, asked: Asked, n: int, on_step: Share) -> dict[str, list[float]]:
     """Probabilities of the answer without as many other heads of the same layers (mean of DRAWS), without the n strongest
     induction heads, and with all."""
-    off = strongest(scores(lm), n)
-    runs = [(), tuple(off), *(tuple(beside(off, lm.config.n_heads, seed)) for seed in range(DRAWS))]
-    found = []
-    for i, run in enumerate(runs):
-        some = shots(lm, asked, run, lambda share, i=i: on_step((i + share) / len(runs)))
-        found.append([shot.probability for shot in some])
-    others = [sum(column) / DRAWS for column in zip(*found[2:])]
-    return {"others": others, "induction": found[1], "all": found[0]}  # the last one is drawn on top
+    off = tuple(strongest(scores(lm), n))
+    runs = ((), off, *(tuple(beside(off, lm.config.n_heads, seed)) for seed in range(DRAWS)))
+
+    def compute() -> list[list[float]]:
+        found: list[list[float]] = []  # a prompt each, its runs
+        for shots in few_shot_runs(lm, asked.prompts, asked.answer, runs):
+            found.append([shot.probability for shot in shots])
+            on_step(len(found) / len(asked.prompts))
+        return found
+
+    every, without, *others = zip(*_runs.get((lm.name, asked.prompts, asked.answer, runs), compute))
+    mean = [sum(column) / DRAWS for column in zip(*others)]
+    return {"others": mean, "induction": list(without), "all": list(every)}  # the last one is drawn on top
 
 
 def shot_numbers(page, asked: Asked, found: list[Shot], n: int) -> dict[str, str | float]:

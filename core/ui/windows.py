@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from core.measure.context import losses_in_window, next_probs_by_window, steepest_gap
-from core.ui import url
+from core.ui import live, url
 from core.ui.kept import Kept
 
 _results = Kept(400)  # over all viewers; the distributions take 64 kB each
@@ -18,6 +18,8 @@ Share = Callable[[float], None]  # called with the share of the work that is don
 def probs_in_window(lm, ids, window: int) -> torch.Tensor:
     """Probabilities (V,) of the token after `ids`, seeing only the last `window` tokens."""
     seen = tuple(ids[-window:])
+    if len(seen) == len(ids):  # all of it: goes on from what was read before
+        return live.read(lm, ids).logits.softmax(-1)
     return _results.get(("next", lm.name, seen), lambda: next_probs_by_window(lm, list(seen), [len(seen)])[0])
 
 
@@ -30,7 +32,7 @@ def answers_by_window(lm, ids, answer: int, on_step: Share) -> dict[int, torch.T
         window = sizes[i] if i < len(sizes) else steepest_gap({w: float(probs[answer]) for w, probs in found.items()})
         if window is None:
             break
-        if ("next", lm.name, tuple(ids[-window:])) not in _results:
+        if window < n and ("next", lm.name, tuple(ids[-window:])) not in _results:
             on_step(i / (EVEN + REFINED + 1))
         found[window] = probs_in_window(lm, ids, window)
     return dict(sorted(found.items()))

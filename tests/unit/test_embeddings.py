@@ -178,9 +178,14 @@ def test_the_map_stays_while_words_are_typed():
     before = charts.map_data(["a", "b", "c"], ["animals"] * 3, [""] * 3, points)
     after = charts.map_data(["a", "b", "c", "mine"], ["animals"] * 3 + [charts.OWN], [""] * 4, np.vstack([points, [[100, 1]]]))
     assert before[["x", "y"]].equals(after[["x", "y"]].iloc[:3])
-    assert before["x"].tolist() == [-1, 1, -0.5] and after["x"][3] == pytest.approx(charts.REACH) and after["labelled"][3]
+    assert before["x"].tolist() == [-1, 1, -0.5] and after["x"][3] == pytest.approx(charts.REACH) and after["room"][3] == 0
 
 
 def test_labels_do_not_lie_on_one_another():
     data = charts.map_data(["one", "two", "far"], ["numbers"] * 3, [""] * 3, np.array([[0, 0], [0.001, 0.001], [1, 1]], np.float32))
-    assert data["labelled"].tolist() == [True, False, True]
+    assert data["room"].tolist() == [270, charts.NEVER, 270]
+
+
+def test_a_phone_shows_fewer_labels():
+    data = charts.map_data(["elephant", "crocodile", "cat"], ["animals"] * 3, [""] * 3, np.array([[0, 0], [0.2, 0], [1, 1]], np.float32))
+    assert data["room"].tolist() == [270, 640, 270]

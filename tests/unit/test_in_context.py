@@ -13,6 +13,7 @@ from core.measure.in_context import (
     bits_by_place,
     few_shot,
     few_shot_prompts,
+    few_shot_runs,
     in_context_score,
     induction_scores,
     losses,
@@ -40,6 +41,13 @@ def test_shots_with_heads_off_are_those_of_the_trace(tiny):
     logits = trace(tiny, [5, 9, 2], ablate=off)["logits"][-1]
     assert shot.probability == pytest.approx(float(logits.softmax(-1)[11]), rel=1e-4)
     assert shot.probability != pytest.approx(next(few_shot(tiny, [[5, 9, 2]], [11])).probability, rel=1e-3)
+
+
+def test_runs_side_by_side_are_those_one_after_the_other(tiny):
+    runs, prompts = [(), ((0, 1), (1, 3)), ((0, 0),), ((0, 1), (0, 2), (1, 1))], [[5, 9, 2], [4], [7, 3, 5, 9, 1, 2]]
+    together = [[shot.probability for shot in shots] for shots in few_shot_runs(tiny, prompts, [11, 4], runs)]
+    apart = [[shot.probability for shot in few_shot(tiny, prompts, [11, 4], run)] for run in runs]
+    assert together == [pytest.approx(column, rel=1e-4) for column in zip(*apart)]
 
 
 def test_induction_scores_equal_a_brute_force_loop(tiny):
