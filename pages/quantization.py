@@ -17,7 +17,16 @@ from core.ui.charts import draw, is_new, seen_first
 from core.ui.frame import fragment, require
 from core.ui.lab import lab
 from core.ui.quantized import (
-    Stored, error_by_layer, format_names, next_logits, price_chart, scores, size_chart, small_model, stored_controls, written_beside,
+    Stored,
+    error_by_layer,
+    format_names,
+    next_logits,
+    price_chart,
+    scores,
+    size_chart,
+    small_model,
+    stored_controls,
+    written_beside,
 )  # fmt: skip
 
 WRITTEN, SHOWN = 32, 8  # tokens each model writes; next tokens in the chart
@@ -51,19 +60,16 @@ def guess(_prompt):
 @fragment
 def experiment(prompt):
     stored = stored_controls(page)
-    weights, text = st.container(), st.container()
-    new_text = is_new(page, "text", prompt)
+    weights, text, new_text = st.container(), st.container(), is_new(page, "text", prompt)
     if new_text:
-        with text:
-            says(prompt, small_model(lm, stored))
+        says(text, prompt, small_model(lm, stored))
     with weights:
         comb(stored)
         with st.spinner(t("working"), show_time=True):
             small = small_model(lm, stored)
         error_by_layer(page, small.report)
     if not new_text:
-        with text:
-            says(prompt, small)
+        says(text, prompt, small)
     before, after, compared = price_of(stored, small, prompt)
     with panels.panel(page, "bytes", "arithmetic"):
         size_chart(page, "bytes", stored, lm.config, "MB")
@@ -105,8 +111,8 @@ def comb(stored):
         panels.metrics(page, found, {"matrix_bits": ".2f", "matrix_error": ".2%", "zeros": ".1%"})
 
 
-def says(prompt, small):
-    with panels.panel(page, "says", "live"):
+def says(place, prompt, small):
+    with place, panels.panel(page, "says", "live"):
         logits = next_logits(lm, prompt), next_logits(small, prompt)
         before, after = (distribution(scored) for scored in logits)
         best, first = (before + after).topk(SHOWN).indices, before.argmax()
