@@ -44,7 +44,8 @@ def spec(function: Callable[..., alt.TopLevelMixin]) -> Callable[..., dict]:
 
     @cache  # bounded by the words and sizes of the pages, never by what a viewer types
     def written(*args, **kwargs) -> str:
-        return json.dumps(_without_data(function(*args, **kwargs).to_dict(validate=schemapi.DEBUG_MODE)))
+        chart = function(*args, **kwargs).to_dict(validate=schemapi.DEBUG_MODE)
+        return json.dumps(_without_data(chart, on_canvas=chart.get("usermeta") == CANVAS))
 
     @wraps(function)
     def fresh(*args, **kwargs) -> dict:
@@ -58,20 +59,20 @@ def of_height(chart: dict, rows: int, row: int, more: int = 0) -> dict:
     return chart | {"height": row * rows + more}
 
 
-def _without_data(part):
+def _without_data(part, on_canvas: bool = False):
     """A spec without the empty data set that Altair writes into every layer: it would add a row named "undefined".
 
-    Lines say nothing to a screen reader, which meets the chart's sentence instead.
+    Lines say nothing to a screen reader, which meets the chart's sentence instead; on a canvas no mark can: no words are made for it.
     """
     if isinstance(part, list):
-        return [_without_data(p) for p in part]
+        return [_without_data(p, on_canvas) for p in part]
     if not isinstance(part, dict):
         return part
     if isinstance(part.get("mark"), dict):
         part = _in_one_layer(part)
-        if part["mark"].get("type") == "rule":
+        if on_canvas or part["mark"].get("type") == "rule":
             part = part | {"mark": part["mark"] | {"aria": False}}
-    return {key: _without_data(value) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
+    return {key: _without_data(value, on_canvas) for key, value in part.items() if key != "datasets" and value != {"name": "empty"}}
 
 
 _POINTS, _LINES = ("point", "circle", "square", "tick"), ("line", "rule")  # the first are pale unless they are told otherwise
