@@ -53,9 +53,10 @@ def test_numbers_are_those_of_the_core(mini):
     at = open_page(width="3", steps="5")
     assert metric(at, "en", "passes") == str(tree.forward_passes)
     assert metric(at, "en", "held") == f"{tree.cache_bytes / 1000:,.0f}"
-    assert f"{tree.hypotheses[0].logprob:.2f}" in at.success[0].value.replace("\\", "")
+    best = t.number(tree.hypotheses[0].logprob, ".2f")
+    assert best in at.success[0].value.replace("\\", "")
     spec = json.loads(charts(at)[0].spec)
-    assert spec["layer"] and f"{tree.hypotheses[0].logprob:.2f}" in told(at)[0]
+    assert spec["layer"] and best in told(at)[0]
 
 
 def test_the_tree_grows_by_button():
