@@ -32,7 +32,10 @@ def _as_url(content: bytes, shape: tuple[int, ...], paper: bool) -> str:
 
 
 def matrix_data(pictures: Sequence[np.ndarray], captions: Sequence[str], cosines: np.ndarray, temperature: float) -> pd.DataFrame:
-    """One row a pair of a caption and a picture; cosines (pictures, captions). The first of each is the viewer's."""
+    """One row a pair of a caption and a picture; cosines (pictures, captions). The first of each is the viewer's.
+
+    `temperature` is what the shares are worked out with until the slider moves.
+    """
     n, m = len(pictures), len(captions)
     i, j = np.indices((n, m)).reshape(2, -1)
     images, words = [""] * (n * m), [*captions, *[""] * (n * m - m)]  # what is shown once stands in one row

@@ -43,15 +43,15 @@ def read_heads(lm: LanguageModel, ids, known: HeadsReading | None = None, same: 
     """
     same = min(same, len(ids) - 1)  # the last token is always read: it says what comes next
     old = {name: value[:same] for name, value in known.activations.items()} if same > 0 else {}
-    cache = _filled(lm, old, same) if old else None
+    cache = _filled(lm, old, room=len(ids)) if old else None
     new = trace(lm, ids[same:], keep=lambda name: name.endswith(_KEPT), last_only=True, cache=cache)
     logits = new.pop("logits")[-1]
     return HeadsReading({name: torch.cat([old[name], value]) if old else value for name, value in new.items()}, logits, lm.config.n_layers)
 
 
-def _filled(lm: LanguageModel, activations: dict[str, Tensor], n: int) -> Cache:
-    """A cache that holds the keys and values of `n` tokens, with room for some more."""
-    cache = Cache(lm.config, capacity=n + 32)
+def _filled(lm: LanguageModel, activations: dict[str, Tensor], room: int) -> Cache:
+    """A cache that holds the keys and values of a reading's tokens, with room for `room` in all."""
+    cache = Cache(lm.config, capacity=room)
     for layer in range(lm.config.n_layers):
         k, v = (activations[f"blocks.{layer}.attn.{name}"].transpose(0, 1)[None] for name in _KEPT[1:])
         cache.append(k.to(lm.network.dtype), v.to(lm.network.dtype), layer)

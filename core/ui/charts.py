@@ -27,20 +27,23 @@ def seen_first(page=None, *shown) -> None:
     Called after the picture that a control drives; the rest of the page comes a moment later. Not where `shown`, all that
     the panel's picture depends on, is what it was in the viewer's last run: then there is nothing new to see.
     """
-    if page is not None:
-        key = page.key(f"{page.panel[-1] if page.panel else ''}_seen_first")
-        if st.session_state.get(key) == shown:
-            return
-        st.session_state[key] = shown
+    panel = page.panel[-1] if page and page.panel else ""
+    if page is not None and _in_last_run(page, f"{panel}_seen_first", shown, None) == shown:
+        return
     time.sleep(_PAUSE)
 
 
 def is_new(page, name: str, value) -> bool:
     """Whether `value` is another than in the viewer's last run: then what it changes may be drawn first. Not at first sight."""
-    key = page.key(f"{name}_was")
-    before = st.session_state.get(key, value)
-    st.session_state[key] = value
-    return before != value
+    return _in_last_run(page, f"{name}_was", value, value) != value
+
+
+def _in_last_run(page, name: str, now, first):
+    """What was kept under a name in the viewer's last run, `first` where there was none; `now` is kept for the next."""
+    key = page.key(name)
+    before = st.session_state.get(key, first)
+    st.session_state[key] = now
+    return before
 
 
 def draw(page, name: str, spec: dict, data, alt: str, on_pick: Callable[[dict], None] | None = None, width: str = "stretch") -> None:
