@@ -51,8 +51,9 @@ def experiment(ids):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
             head_list(page, found, head)
             hide = controls.toggle(page, "hide_first")
-        if hide:
-            st.caption(t("head.hidden", share=found.score(head, "first")))
+        with controls.place():
+            if hide:
+                st.caption(t("head.hidden", share=found.score(head, "first")))
         pattern = heads.pattern(found, head, hide)
         seen = int(pattern[query].argmax())
         says = {"head": written(head), "token": tokens[query], "seen": tokens[seen], "share": float(pattern[query, seen])}
@@ -115,7 +116,7 @@ def steps(ids, found, head, query):
             data = charts.steps_data(done, shown, tokens, stage, key, page.language)
             below = stage != "weights" and any(done.products[i] < 0 for i in shown)
             spec = charts.steps_chart(len(shown), below, page.language)
-            draw(page, f"steps_{stage}", spec, data, alt, lambda row: heads.look_at(page, "key", int(row["key"])))
+            draw(page, "steps_scores", spec, data, alt, lambda row: heads.look_at(page, "key", int(row["key"])))
         st.markdown(t(f"steps.{stage}.numbers", **says))
         panels.download(page, "steps", lambda: charts.steps_table(done, tokens))
 

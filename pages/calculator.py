@@ -48,8 +48,9 @@ def experiment():
         with batch:
             sequences = int(live_slider(page, "batch", 1, 128, 1, 1, every_step=True))
         cache_bytes = 1 if controls.toggle(page, "small_cache") else 2
-    if tokens > spec.context_length:
-        st.caption(t("beyond", name=spec.name, longest=spec.context_length))
+    with controls.place():
+        if tokens > spec.context_length:
+            st.caption(t("beyond", name=spec.name, longest=spec.context_length))
     asked = {"tokens": tokens, "sequences": sequences, "n_gpus": n_gpus, "cache_bytes": cache_bytes}
     memory(spec, asked)
     machines(spec, asked)

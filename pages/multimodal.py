@@ -54,8 +54,9 @@ def experiment():
     with right, panels.panel(page, "caption", "live", stretch=True):
         text = controls.text(page, "prompt", most_signs=300, live=True)
         unknown = pair.read(text)[1]
-        if unknown:
-            st.caption(t("caption.unknown", n=len(pair.words), words=", ".join(unknown[:6])))
+        with controls.place():
+            if unknown:
+                st.caption(t("caption.unknown", n=len(pair.words), words=", ".join(unknown[:6])))
         below = st.container()  # the matrix is drawn first
     others = neighbours(scene)
     tongues = LANGUAGES if state.get(page.key("tongue")) == "both" else (page.language,) * 2

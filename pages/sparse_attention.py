@@ -12,6 +12,7 @@ from core.models.sparse_attention import PATTERNS, local_global_mask, sparse_log
 from core.ui import controls, panels
 from core.ui.charts import draw, seen_first
 from core.ui.frame import fragment, require
+from core.ui.lab import lab
 from core.ui.live_slider import live_slider, selector
 from core.ui.sparse import drawn_mask, indexes, recorded_losses, slopes, sparse, sweep
 from core.ui.token_strip import Token, token_strip
@@ -50,9 +51,10 @@ def experiment(ids):
     with panels.panel(page, "mask", "live"):
         pattern = controls.segmented(page, "pattern", PATTERNS, "window")
         width = int(live_slider(page, "width", 1, 64, 16, 1, every_step=True))
-        if pattern == "top_k":
-            index = controls.segmented(page, "index", indexes(lm), usual)
-            layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(9, lm.config.n_layers))
+        with controls.place():
+            if pattern == "top_k":
+                index = controls.segmented(page, "index", indexes(lm), usual)
+                layer = controls.slider(page, "layer", 1, lm.config.n_layers, min(9, lm.config.n_layers))
         mask = drawn_mask(lm, ids, pattern, width, index, layer - 1)
         counts = {"n": n, "width": width, "layer": layer, "pairs": int(mask.sum()), "all": pairs(n)}
         counts |= {"saved": 1 - counts["pairs"] / counts["all"], "pattern": t.plain(f"pattern.options.{pattern}")}
@@ -134,13 +136,7 @@ def claim():
         panels.download(page, "claim", lambda: data.drop(columns=["role"]))
 
 
-above = st.container()
-controls.presets(page, PRESETS)
-ids = controls.prompt(page, max_tokens=320, min_tokens=4)
-with above:
-    guess(ids)
-experiment(ids)
-compare(ids)
+lab(page, PRESETS, guess, experiment, compare, max_tokens=320, min_tokens=4)
 scale()
 practice()
 claim()

@@ -69,6 +69,11 @@ def set_value(page, name: str, value) -> None:
     st.session_state[page.key(name)] = value
 
 
+def place():
+    """Where something stands that comes and goes. Without it all that follows would be another element to the browser and drawn anew."""
+    return st.container()
+
+
 def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", group: str = "presets") -> None:
     """A row of "what to try" (three at least). Each sets the prompt and controls and says what to look at.
 
@@ -109,10 +114,11 @@ def presets(page, settings: Mapping[str, Mapping], prompt_name: str = "prompt", 
     if group == "presets":
         walk.offer_presets(page, names, st.session_state[key], choose)
     st.pills(t("presets.label"), names, format_func=lambda name: t(f"{group}.{name}.label"), key=key, on_change=chosen)
-    if now in names:
-        st.caption(f":material/visibility: {t(f'{group}.{now}.look')}")
-        if f"{group}.{now}.prompt" in t and models.used() != models.BUNDLED:
-            st.caption(t("models.presets"))
+    with place():
+        if now in names:
+            st.caption(f":material/visibility: {t(f'{group}.{now}.look')}")
+            if f"{group}.{now}.prompt" in t and models.used() != models.BUNDLED:
+                st.caption(t("models.presets"))
 
 
 def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail", min_tokens: int = 1, live: bool = False) -> list[int]:
@@ -124,16 +130,17 @@ def prompt(page, name: str = "prompt", max_tokens: int = 512, keep: str = "tail"
     typed = text(page, name, keep=keep, live=live)
     form = _conversation(page, f"{name}_chat", max_tokens)
     ids, room = encode(typed), max_tokens - (len(form("")) if form else 0)
-    if len(ids) > room:
-        page.note(f"notes.tokens_{keep}", n=room, all=len(ids))
-        ids = ids[:room] if keep == "head" else ids[-room:]
-        typed = page.lm.tokenizer.decode(ids).strip("\ufffd")  # a cut may fall into a character
-    if form:
-        return form(typed)
-    if len(ids) < min_tokens:
-        ids = encode(example)
-        page.note("notes.short", n=min_tokens, text=_short(example))
-    return ids
+    with place():
+        if len(ids) > room:
+            page.note(f"notes.tokens_{keep}", n=room, all=len(ids))
+            ids = ids[:room] if keep == "head" else ids[-room:]
+            typed = page.lm.tokenizer.decode(ids).strip("\ufffd")  # a cut may fall into a character
+        if form:
+            return form(typed)
+        if len(ids) < min_tokens:
+            ids = encode(example)
+            page.note("notes.short", n=min_tokens, text=_short(example))
+        return ids
 
 
 def _conversation(page, name: str, max_tokens: int) -> Callable[[str], list[int]] | None:
@@ -167,18 +174,19 @@ def text(
     field, extra = (st.text_input, {"live": "20ms"} if live else {}) if live or one_line else (st.text_area, {"height": 100})
     label, info = t(f"{name}.label"), t.maybe(f"{name}.help")
     typed = field(label, key=key, placeholder=example, help=info, persist_state="session", **extra)
-    if not url.share(page, name, None if typed == example else typed):
-        page.note("notes.long_link")
     kept, removed = clean(typed)
-    if removed:
-        page.note("notes.control", n=removed)
-    if len(kept) > most_signs:
-        kept = kept[:most_signs] if keep == "head" else kept[-most_signs:]
-        page.note(f"notes.signs_{keep}", n=most_signs)
-    if not kept.strip():
-        kept = example
-        page.note("notes.empty", text=_short(example))
-    return kept
+    with place():
+        if not url.share(page, name, None if typed == example else typed):
+            page.note("notes.long_link")
+        if removed:
+            page.note("notes.control", n=removed)
+        if len(kept) > most_signs:
+            kept = kept[:most_signs] if keep == "head" else kept[-most_signs:]
+            page.note(f"notes.signs_{keep}", n=most_signs)
+        if not kept.strip():
+            kept = example
+            page.note("notes.empty", text=_short(example))
+        return kept
 
 
 def _short(text: str, most: int = 120) -> str:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.charts.theme import INK
-from tests.browser.conftest import bars, changed, press_on, settled
+from tests.browser.conftest import bars, changed, press_on, settled, still
 
 pytestmark = pytest.mark.xdist_group("browser")  # one server for all
 
@@ -103,6 +103,25 @@ def test_a_chart_on_a_canvas_is_written_in_the_ink_of_the_theme(visit):
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(f"ink => ({count})(ink) > 20", arg=[int(INK[scheme][i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def test_what_comes_and_goes_leaves_the_charts_below_in_place(visit):
+    """A preset's hint that goes, a sentence that comes: the charts take their new data and are not built anew."""
+    page = visit("attention?lang=en")
+    charts = [f".st-key-attention_panel_{name}.marks" for name in ("head canvas", "head svg", "ablation svg")]
+    marked = f"() => [...document.querySelectorAll('{', '.join(charts)}')]"
+    for chart in charts:
+        page.locator(chart).first.wait_for()
+    still(page, 1_000)
+    drawn = page.evaluate(f"({marked})().map(part => part.seen = true).length")
+    field = page.locator(".st-key-attention_prompt textarea")
+    field.fill(field.input_value() + " Rex")
+    field.press("Control+Enter")
+    expect(page.locator("body")).not_to_contain_text("Switch off all induction heads below")
+    page.locator(".st-key-attention_hide_first label").first.click()
+    expect(page.locator("body")).to_contain_text("Hidden: the first token")
+    still(page, 1_000)
+    assert page.evaluate(f"({marked})().filter(part => part.seen).length") == drawn >= 3
 
 
 def test_the_keyboard_alone_is_enough(visit):
