@@ -6,7 +6,7 @@ from core import costs
 from core.charts import calculator as charts
 from core.charts.kv_cache import ceiling
 from core.ui import controls, panels
-from core.ui.charts import draw
+from core.ui.charts import draw, is_new, seen_first
 from core.ui.frame import fragment, require
 from core.ui.live_slider import live_slider
 from core.ui.model_choice import choose_model
@@ -53,6 +53,8 @@ def experiment():
             st.caption(t("beyond", name=spec.name, longest=spec.context_length))
     asked = {"tokens": tokens, "sequences": sequences, "n_gpus": n_gpus, "cache_bytes": cache_bytes}
     memory(spec, asked)
+    if is_new(page, "split", n_gpus):  # not at every step of a slider
+        seen_first()
     machines(spec, asked)
 
 

@@ -72,9 +72,9 @@ def switch(page: str, name: str, watch: str, link: str = "") -> Probe:
     return Probe(page, name, "toggle", (Step("click", key(page, name, "label")),), shown(page, watch), link)
 
 
-def push(page: str, *names: str, watch: str, link: str = "") -> Probe:
-    """Buttons, pushed in turn."""
-    return Probe(page, names[0], "button", tuple(Step("click", key(page, name, "button")) for name in names), shown(page, watch), link)
+def push(page: str, name: str, way: str, watch: str, link: str = "") -> Probe:
+    """The button beside a slider that takes it one step back or on."""
+    return Probe(page, way, "button", (Step("click", key(page, f"{name}_slider", f"button.{way}")),), shown(page, watch), link)
 
 
 def pick(page: str, name: str, watch: str, *places: int, inside: str = "button", link: str = "") -> Probe:
@@ -109,8 +109,8 @@ PROBES = (
     Probe("next_token", "write", "button", (Step("click", key("next_token", "write", "button")),), key("next_token", "bars"),
           link="next_token_seed=9",  # a text that goes on long enough
           stop=Step("click", key("next_token", "stop", "button")), stopped=key("next_token", "stop")),
-    push("beam_search", "back", watch="tree"),
-    push("beam_search", "on", watch="tree", link="beam_search_shown=1"),
+    push("beam_search", "shown", "back", watch="tree"),
+    push("beam_search", "shown", "on", watch="tree", link="beam_search_shown=1"),
     follow("beam_search", "shown", "tree"),
     slide("beam_search", "width", "tree", "ArrowRight", "ArrowLeft", seen=moving),
     slide("beam_search", "penalty", "tree", "Home", "End", link="beam_search_sentence=true&beam_search_steps=20"),

@@ -11,13 +11,27 @@ import streamlit as st
 from core.ui import url
 
 _HTML = """
+<div class="whole">
+<button type="button" class="back" hidden><svg viewBox="0 0 16 16"><path d="M10 3 5 8l5 5"/></svg><span></span></button>
+<button type="button" class="on" hidden><svg viewBox="0 0 16 16"><path d="m6 3 5 5-5 5"/></svg><span></span></button>
 <label><span class="name"></span><output></output>
 <input type="range"><span class="low"></span><span class="high"></span></label>
+</div>
 """
 
 _CSS = """
 :host { display: block; }
-label { display: grid; grid-template-columns: 1fr auto; row-gap: 4px; font-family: var(--st-font);
+.whole { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; }
+button { display: flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.25rem 0.75rem; font: 0.95rem var(--st-font);
+  color: var(--st-text-color); background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
+  cursor: pointer; }
+button[hidden] { display: none; }
+button:hover:not(:disabled) { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
+button:disabled { opacity: 0.4; cursor: not-allowed; }
+button svg { width: 1rem; fill: none; stroke: currentColor; stroke-width: 1.6; }
+button:not([hidden]) ~ label { max-width: 420px; margin-left: 0.5rem; }
+label { flex: 1 1 200px; display: grid; grid-template-columns: 1fr auto; row-gap: 4px; font-family: var(--st-font);
   font-size: 0.875rem; color: var(--st-text-color); }
 label output { justify-self: end; color: var(--st-link-color); font-weight: 600; font-variant-numeric: tabular-nums; }
 label input { grid-column: 1 / 3; width: 100%; margin: 0; height: 24px; cursor: pointer; touch-action: pan-y;
@@ -46,7 +60,10 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   input.setAttribute("aria-label", data.name)
 
   const relay = document.getElementById(data.relay)  // what a chart listens to
+  const buttons = ["back", "on"].map(kind => parentElement.querySelector("." + kind))
   const write = () => {
+    buttons[0].disabled = Number(input.value) <= data.min
+    buttons[1].disabled = Number(input.value) >= data.max
     shown.textContent = Number(input.value).toFixed(data.digits).replace(".", data.decimal)
     input.style.setProperty("--filled", `${100 * (input.value - input.min) / (input.max - input.min)}%`)
     if (relay && relay.value !== input.value) {
@@ -80,16 +97,24 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
     own.at = performance.now()
     setTriggerValue("settled", own.sent)
   }
+  buttons.forEach((button, i) => {  // one step of the slider, where it has buttons
+    button.hidden = !data.buttons
+    button.querySelector("span").textContent = data.buttons?.[i] ?? ""
+    button.onclick = () => { i ? input.stepUp() : input.stepDown(); write(); input.onchange() }
+  })
 }
 """
 
 _component = st.components.v2.component("glassbox_live_slider", html=_HTML, css=_CSS, js=_JS)
 
 
-def live_slider(page, name: str, low: float, high: float, default: float, step: float, every_step: bool = False) -> float:
+def live_slider(
+    page, name: str, low: float, high: float, default: float, step: float, every_step: bool = False, buttons: tuple[str, str] | None = None
+) -> float:  # fmt: skip
     """A number from `low` to `high`; the link is written on release. Texts: `<name>.label`, `.low`, `.high` (the ends).
 
-    A chart that follows it takes `follow=selector(page, name)`. `every_step` runs the fragment while dragging.
+    A chart that follows it takes `follow=selector(page, name)`. `every_step` runs the fragment while dragging. `buttons` are
+    the words of two that take one step back and on.
     """
     key, slider = page.key(name), page.key(name) + "_slider"
     url.seed(page, name, default, lambda raw: _step(float(raw), low, high, step))
@@ -112,6 +137,7 @@ def live_slider(page, name: str, low: float, high: float, default: float, step: 
         "step": step,
         "value": value,
         "every_step": every_step,
+        "buttons": buttons,
         "digits": len(f"{step:g}".partition(".")[2]),
         "decimal": "," if page.language == "de" else ".",
     }
@@ -126,21 +152,8 @@ def live_slider(page, name: str, low: float, high: float, default: float, step: 
 
 def stepped_slider(page, name: str, last: int, default: int, words: str) -> int:
     """A live slider from 1 to `last` with buttons for one step back and on (texts `<words>.back`, `<words>.on`)."""
-
-    def button(kind: str, icon: str, to: int):
-        def clicked():
-            st.session_state[page.key(name)] = float(to)
-
-        st.button(page.t(f"{words}.{kind}"), key=page.key(kind), icon=icon, on_click=clicked, disabled=not 1 <= to <= last)
-
-    with st.container(horizontal=True, vertical_alignment="center"):
-        buttons = st.container(horizontal=True, width="content")
-        with st.container(width=420):
-            now = min(int(live_slider(page, name, 1, last, default, 1)), last)
-        with buttons:
-            button("back", ":material/chevron_left:", now - 1)
-            button("on", ":material/chevron_right:", now + 1)
-    return now
+    buttons = page.t.plain(f"{words}.back"), page.t.plain(f"{words}.on")
+    return min(int(live_slider(page, name, 1, last, default, 1, buttons=buttons)), last)
 
 
 def selector(page, name: str) -> str:

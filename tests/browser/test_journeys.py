@@ -42,6 +42,23 @@ def test_moving_the_temperature_moves_the_bars(visit):
     page.wait_for_url(re.compile("next_token_temperature=0"))
 
 
+def test_buttons_take_a_slider_one_step_back_and_on(visit):
+    page = visit("beam_search?lang=en&beam_search_shown=1&beam_search_steps=3")
+    slider = page.locator(".st-key-beam_search_shown_slider")
+    back, on, input = (slider.locator(part) for part in ("button.back", "button.on", "input"))
+    expect(on).to_have_accessible_name("Next step")
+    expect(back).to_be_disabled()
+    for step in ("2", "3"):
+        on.click()
+        assert input.input_value() == step  # at once, without the server
+    expect(on).to_be_disabled()
+    expect(page.locator(".st-key-beam_search_panel_tree")).to_contain_text("After step 3")
+    page.wait_for_url(re.compile("beam_search_shown=3"))
+    back.press("Enter")
+    expect(page.locator(".st-key-beam_search_panel_tree")).to_contain_text("After step 2")
+    page.wait_for_url(re.compile("beam_search_shown=2"))
+
+
 def test_a_click_on_a_token_appends_it(visit):
     page = visit("next_token?lang=en")
     before, n = bars(page), page.locator(TOKENS).count()

@@ -22,7 +22,8 @@ def test_every_preset_moves_the_picture(open_page, lang):
 def test_the_lanes_step(open_page):
     at = open_page("gpu", tick=2)
     assert any("After 2 ticks: 2 tokens read by one worker, 16 by eight" in line for line in told(at))
-    at.button(key="gpu_on").click().run()
+    at.session_state["gpu_tick"] = 3.0
+    at.run()
     assert any("After 3 ticks" in line for line in told(at))
 
 
