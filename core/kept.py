@@ -39,6 +39,10 @@ class Kept:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._results
 
+    def is_under_way(self, key: Hashable) -> bool:
+        """Whether somebody computes the result for `key` now."""
+        return key in self._under_way
+
     def items(self) -> list[tuple[Hashable, Any]]:
         """What is there now."""
         with self._lock:

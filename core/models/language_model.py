@@ -7,6 +7,7 @@ from torch import Tensor
 
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder, Tap
+from core.pauses import pause
 from core.tokenizers import Tokenizer
 
 
@@ -39,6 +40,7 @@ class LanguageModel:
     @torch.inference_mode()
     def forward(self, ids: Tensor, cache=None, tap: Tap | None = None, last_only: bool = False) -> Tensor:
         """Logits (B, T, V) for new tokens ids (B, T) that follow what `cache` holds."""
+        pause()
         return self.network(ids, cache=cache, tap=tap, last_only=last_only)
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ from torch import Tensor
 from core.kv_cache import Cache
 from core.models.config import DecoderConfig
 from core.models.decoder import Decoder
+from core.pauses import pause
 from core.rl.vocabulary import END, ID, MOST_ANSWER, PROMPT, TOKENS
 
 CONFIG = DecoderConfig(
@@ -54,6 +55,7 @@ def sample(
         new = torch.cat((prompts, start), 1)
     with torch.no_grad():
         for t in range(first, most):
+            pause()
             scores = network(new, cache, last_only=True)[:, -1].log_softmax(-1)  # (n, V)
             if temperature > 0:
                 token = torch.multinomial((scores / temperature).softmax(-1), 1, generator=generator)[:, 0]

@@ -17,7 +17,7 @@ class Kept(kept.Kept):
     def get(self, key: Hashable, compute: Callable):
         """The result for `key`, from memory or from `compute()`; what `compute` raises is passed on, nothing is kept."""
         if self.long and key not in self:
-            with turns.turn():
+            with turns.turn(elsewhere=lambda: self.is_under_way(key)):
                 return super().get(key, compute)
         return super().get(key, compute)
 

@@ -56,9 +56,9 @@ def test_what_was_given_up_can_be_asked_for_again(open_page):
 def test_every_answer_takes_its_turn_where_memory_is_short(open_page, monkeypatch, short):
     taken, mine = [], turns.Turns.mine
 
-    def counted(queue, *waiting):
+    def counted(queue, *waiting, **how):
         taken.append(queue.held)
-        return mine(queue, *waiting)
+        return mine(queue, *waiting, **how)
 
     monkeypatch.setattr(turns, "seems_short", lambda: short)
     monkeypatch.setattr(turns.Turns, "mine", counted)

@@ -150,6 +150,65 @@ def test_an_answer_of_many_pieces_waits_once_unless_it_took_long(monkeypatch, sp
     assert seen == order and not queue.held and len(queue) == 0
 
 
+def passes(queue, order, name, n=3, go_on=None, **how):
+    """Long work in a thread: `n` passes through a network, with a pause before each."""
+
+    def work():
+        with queue.mine(**how):
+            for i in range(n):
+                queue.pause()
+                order.append((name, i))
+                if go_on and i == 0:
+                    assert go_on.wait(20)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("share, whole, first", [(0.0, False, "short"), (0.0, True, "long"), (60.0, False, "long")])
+def test_long_work_stops_for_what_had_less(monkeypatch, share, whole, first):
+    monkeypatch.setattr(module, "SHARE", share or 1e-9)
+    queue, order, go_on = Turns(1), [], threading.Event()
+    long = passes(queue, order, "long", go_on=go_on, whole=whole)
+    until(lambda: order)
+    short = passes(queue, order, "short", n=1)
+    until(lambda: len(queue) == 2)
+    go_on.set()
+    for thread in (long, short):
+        thread.join(20)
+    rest = [("long", 1), ("long", 2)]
+    assert order == [("long", 0)] + ([("short", 0)] + rest if first == "short" else rest + [("short", 0)])
+    assert len(queue) == 0
+
+
+def test_who_asks_for_the_same_waits_for_it_and_does_not_stop_it(monkeypatch):
+    monkeypatch.setattr(module, "SHARE", 1e-9)
+    queue, order, go_on = Turns(1), [], threading.Event()
+    monkeypatch.setattr(module, "turns", lambda: queue)
+    kept = Kept(4, long=True)
+
+    def compute():
+        for i in range(3):
+            queue.pause()
+            order.append(i)
+            if i == 0:
+                assert go_on.wait(20)
+        return "done"
+
+    seen = []
+    threads = [threading.Thread(target=lambda: seen.append(kept.get("same", compute))) for _ in range(3)]
+    for n, thread in enumerate(threads):
+        thread.start()
+        until(lambda n=n: len(queue) == n + 1 and order)
+    threads.append(passes(queue, order, "other", n=1))
+    until(lambda: len(queue) == 4)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert order == [0, ("other", 0), 1, 2] and seen == ["done"] * 3 and len(queue) == 0
+
+
 def test_an_answer_that_ends_early_leaves_the_queue():
     queue = Turns(1)
     with pytest.raises(GaveUp), queue.answer(), queue.mine():
