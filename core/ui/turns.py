@@ -30,6 +30,7 @@ QUIET = 0.2  # seconds somebody waits before they are told
 LOOK = 0.1  # seconds between two looks whether the viewer is still there
 LASTS = 0.5  # seconds of computing for which an answer of many pieces waits once
 SHARE = 0.1  # seconds of computing that everybody gets before who had them already
+PATIENCE = 3.0  # seconds of waiting that make up for twice the computing
 GIVEN_UP = "_turn_given_up"
 
 
@@ -39,6 +40,7 @@ class _Ticket:
     def __init__(self, spent: float, elsewhere: Callable[[], bool], whole: bool):
         self.spent = spent  # seconds of computing before the turn it has now, all of this answer
         self.since: float | None = None  # when its turn began; None while it waits
+        self.entered = time.monotonic()  # when it began to wait
         self.elsewhere = elsewhere  # whether somebody else computes just this: then it waits for that
         self.whole = whole  # not to be paused
 
@@ -47,8 +49,12 @@ class _Ticket:
         return self.spent + (0.0 if self.since is None else time.monotonic() - self.since)
 
     def round(self) -> int:
-        """0 at first, 1 after SHARE seconds, 2 after twice as long, ...: who is in an earlier one comes first."""
-        return max(math.frexp(self.seconds() / SHARE)[1], 0)
+        """0 at first, 1 after SHARE seconds, 2 after twice as long, ...: who is in an earlier one comes first.
+
+        Who waits comes into an earlier one every PATIENCE seconds, so that many short answers never keep a long one from its end.
+        """
+        waited = 0.0 if self.since is not None else time.monotonic() - self.entered
+        return max(math.frexp(self.seconds() / SHARE)[1] - int(waited / PATIENCE), 0)
 
 
 class _Here(threading.local):
@@ -68,7 +74,7 @@ class Turns:
 
     Who had little comes before who had much (the discipline is called foreground-background, or least attained service): at
     every `pause` a block that has run for longer than one that waits lets that go first. So nobody's short work stands behind
-    another's long one, and nobody has to know beforehand what will be long.
+    another's long one, and nobody has to know beforehand what will be long. Waiting makes up for it in time.
     """
 
     def __init__(self, most: int):
@@ -114,7 +120,7 @@ class Turns:
         with self._changed:
             if not any(other.since is None and other.round() < ticket.round() and not other.elsewhere() for other in self._queue):
                 return
-            ticket.spent, ticket.since = ticket.seconds(), None
+            ticket.spent, ticket.since, ticket.entered = ticket.seconds(), None, time.monotonic()
             self._queue.remove(ticket)
             self._enter(ticket)
             self._changed.notify_all()

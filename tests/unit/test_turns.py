@@ -182,6 +182,17 @@ def test_long_work_stops_for_what_had_less(monkeypatch, share, whole, first):
     assert len(queue) == 0
 
 
+def test_waiting_makes_up_for_time_that_was_had(monkeypatch):
+    ticket = module._Ticket(spent=8 * module.SHARE, elsewhere=lambda: False, whole=False)
+    rounds = []
+    for waited in (0.0, 1.1, 2.1, 9.0):
+        ticket.entered = time.monotonic() - waited * module.PATIENCE
+        rounds.append(ticket.round())
+    assert rounds == [4, 3, 2, 0]
+    ticket.since = time.monotonic()  # what computes does not grow younger
+    assert ticket.round() == 4
+
+
 def test_who_asks_for_the_same_waits_for_it_and_does_not_stop_it(monkeypatch):
     monkeypatch.setattr(module, "SHARE", 1e-9)
     queue, order, go_on = Turns(1), [], threading.Event()
