@@ -48,7 +48,7 @@ def experiment(ids):
     head, token = heads.opened(page, found), heads.place(page, "token", ids)
     tokens, query = lm.tokenizer.labels(ids), len(ids) - 1 if token is None else token
     with panels.panel(page, "head", "live"):
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             head_list(page, found, head)
             hide = controls.toggle(page, "hide_first")
         with controls.place():

@@ -121,7 +121,7 @@ def speed():
 @fragment
 def models():
     with panels.panel(page, "models", "arithmetic"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             tokens = 2 ** controls.slider(page, "context_power", 10, 20, 17)
             sequences = 2 ** controls.slider(page, "batch_power", 0, 8, 3)
         data = charts.models_data(MODELS, tokens, sequences)

@@ -53,7 +53,7 @@ def guess(prompt):
 @fragment
 def experiment(prompt):
     with panels.panel(page, "tree", "live"):
-        with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             width = controls.slider(page, "width", 1, 8, 4)
             steps = controls.slider(page, "steps", 1, MOST_STEPS, STEPS)
             penalty = controls.slider(page, "penalty", 0.0, 2.0, 1.0, 0.1)

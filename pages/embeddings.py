@@ -61,7 +61,7 @@ def experiment():
 def the_map(typed):
     with panels.panel(page, "map", "live"):
         groups = controls.several(page, "groups", kept.GROUPS, STANDARD)
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             method = controls.segmented(page, "method", ["flat", "deep", *(["tsne"] if has_tsne() else [])], "flat")
             both = controls.toggle(page, "both")
         if not has_tsne():

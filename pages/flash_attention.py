@@ -45,7 +45,7 @@ def guess(ids):
 @fragment
 def experiment(ids):
     with panels.panel(page, "tiles", "live"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             rows, cols = controls.segmented(page, "rows", TILES, 8), controls.segmented(page, "cols", TILES, 8)
             layer, head = head_choice(page, "8.6")
         found = tiled(lm, ids, layer, head, rows, cols)

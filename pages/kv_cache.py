@@ -52,7 +52,7 @@ def guess(ids):
 @fragment
 def work(ids):
     kind = controls.segmented(page, "strategy", list(STRATEGIES), "full")
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         budget = controls.slider(page, "budget", 8, 256, 32, 8)
         layer = controls.slider(page, "layer", 1, lm.config.n_layers, 1)
     place = st.empty()
@@ -83,7 +83,7 @@ def lanes(ids):
 def compare(ids):
     with panels.panel(page, "compare", "live"):
         chosen = controls.several(page, "chosen", list(STRATEGIES), ("full", "window", "sinks", "heavy_hitters"))
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             n = controls.slider(page, "new_tokens", 8, 48, 24, 8)
             temperature = controls.slider(page, "temperature", 0.0, 1.5, 0.0, 0.1)
             seed = controls.number(page, "seed", 0, 9999, 0)
@@ -117,7 +117,7 @@ def pages(ids):
 @fragment
 def models():
     with panels.panel(page, "models", "arithmetic"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             tokens = 2 ** controls.slider(page, "context_power", 10, 20, 15)
             sequences = controls.slider(page, "sequences", 1, 64, 1)
         data = charts.model_data(MODELS, tokens, sequences)

@@ -96,7 +96,7 @@ def load(found, token, name, says):
 @fragment
 def steer(ids, balance):
     with panels.panel(page, "steer", "live"):
-        with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
             way = controls.segmented(page, "way", ("forbid", "force"), "forbid")
             cell = controls.select(page, "cell", CELLS, "most")
         place = st.empty()
@@ -123,7 +123,7 @@ def steer(ids, balance):
 @fragment
 def published():
     with panels.panel(page, "published", "arithmetic"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             unit = controls.segmented(page, "unit", ("count", "bf16", "fp8_e4m3", "q4_0"), "count")
             sequences = int(live_slider(page, "sequences", 1, 128, 1, 1, every_step=True))
         data = charts.models_data(unit, sequences)

@@ -111,7 +111,7 @@ def answers(own):
 
 def matrix(pictures, captions, seen, read):
     with panels.panel(page, "matrix", "live"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             temperature = live_slider(page, "temperature", 0.01, 0.5, 0.05, 0.01)
             controls.segmented(page, "tongue", ["page", "both"], "page")
         cosines = similarity(seen, read)

@@ -44,7 +44,7 @@ def guess(asked):
 def pool(asked):
     with panels.panel(page, "pool", "live"):
         order = controls.segmented(page, "order", ORDERS, "random")
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             compact, shared = controls.toggle(page, "compact"), controls.toggle(page, "shared")
         share = live_slider(page, "evicted", 0, 99, 90, 1, every_step=True) / 100
         found = paged.evict(lm, asked, order, share, shared, compact)
@@ -93,7 +93,7 @@ def lost(ids):
 @fragment
 def time(ids):
     with panels.panel(page, "time", "live"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             every = controls.segmented(page, "every", (32, 64, 128), 128)
             budget = controls.segmented(page, "budget", (16, 32), 32)
         points, numbers = paged.cut_down(lm, ids, every, budget)

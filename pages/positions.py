@@ -64,7 +64,7 @@ def turning(ids):
 @fragment
 def shuffling(ids):
     with panels.panel(page, "shuffle", "live"):
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             rotation = controls.segmented(page, "rotation", ("on", "off"), "on")
             with st.container(width=200):
                 seed = controls.number(page, "seed", 1, 999, 1)

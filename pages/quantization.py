@@ -92,7 +92,7 @@ def words(group, *keys):
 
 def comb(stored):
     with panels.panel(page, "comb", "live"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             part = controls.segmented(page, "part", charts.PARTS, "up")
             layer = controls.slider(page, "layer", 0, lm.config.n_layers - 1, min(4, lm.config.n_layers - 1))
         weight = matrix(lm, layer, part).weight

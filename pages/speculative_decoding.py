@@ -115,7 +115,7 @@ def lengths(ids):
 @fragment
 def formula():
     with panels.panel(page, "formula", "arithmetic"):
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium"):
             acceptance = controls.slider(page, "acceptance", 0.0, 0.99, 0.8, 0.01)
             cost = controls.slider(page, "cost", 0.0, 1.0, 0.05, 0.01)
             check = controls.slider(page, "check", 1.0, 8.0, 1.0, 0.1)

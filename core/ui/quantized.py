@@ -50,7 +50,7 @@ def stored_controls(page) -> Stored:
     name = controls.segmented(page, "format", list(FORMATS), "int4")
     if not FORMATS[name].scaled:
         return Stored(name)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         granularity = controls.segmented(page, "granularity", GRANULARITIES, "channel")
         group_size = controls.segmented(page, "group_size", [32, 64, 128], 32) if granularity == "group" else None
     return Stored.of(name, granularity, group_size)
