@@ -5,15 +5,16 @@ Whoever shares the processor out says with `at_pauses` what happens there; witho
 
 from collections.abc import Callable
 
-_happens: list[Callable[[], None]] = []
+_happens: Callable[[], None] | None = None
 
 
 def at_pauses(happens: Callable[[], None]) -> None:
     """`happens()` is called at every pause of every thread from now on, in that thread; it takes the place of what was said before."""
-    _happens[:] = [happens]
+    global _happens
+    _happens = happens
 
 
 def pause() -> None:
     """Called before a pass through a network, where nothing is held that another thread may wait for."""
-    for happens in _happens:
-        happens()
+    if _happens:
+        _happens()

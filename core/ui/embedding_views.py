@@ -85,8 +85,9 @@ def context(page) -> None:
     t, lm = page.t, page.lm
     controls.presets(page, SENSES, "contexts", "contexts_presets")
     read = kept.read_sentences(lm, controls.text(page, "contexts", most_signs=2000, keep="head"), MOST_CONTEXTS, LONGEST)
-    if read.cut:
-        page.note("contexts.many", n=MOST_CONTEXTS, tokens=LONGEST)
+    with controls.place():
+        if read.cut:
+            page.note("contexts.many", n=MOST_CONTEXTS, tokens=LONGEST)
     words = shared_words(lm.tokenizer, read.ids, words_of(read.lines[0], 100)[0])
     if len(read.lines) < 2 or not words:
         st.info(t("context.none"))

@@ -166,9 +166,9 @@ def passes(queue, order, name, n=3, go_on=None, **how):
     return thread
 
 
-@pytest.mark.parametrize("share, whole, first", [(0.0, False, "short"), (0.0, True, "long"), (60.0, False, "long")])
+@pytest.mark.parametrize("share, whole, first", [(1e-9, False, "short"), (1e-9, True, "long"), (60.0, False, "long")])
 def test_long_work_stops_for_what_had_less(monkeypatch, share, whole, first):
-    monkeypatch.setattr(module, "SHARE", share or 1e-9)
+    monkeypatch.setattr(module, "SHARE", share)
     queue, order, go_on = Turns(1), [], threading.Event()
     long = passes(queue, order, "long", go_on=go_on, whole=whole)
     until(lambda: order)
