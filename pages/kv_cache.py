@@ -84,7 +84,7 @@ def compare(ids):
     with panels.panel(page, "compare", "live"):
         chosen = controls.several(page, "chosen", list(STRATEGIES), ("full", "window", "sinks", "heavy_hitters"))
         with st.container(horizontal=True, gap="medium"):
-            n = controls.slider(page, "new_tokens", 8, 48, 24, 8)
+            n = controls.slider(page, "new_tokens", 8, 48, 24, 4)
             temperature = controls.slider(page, "temperature", 0.0, 1.5, 0.0, 0.1)
             seed = controls.number(page, "seed", 0, 9999, 0)
         budget = st.session_state.get(page.key("budget"), 32)

@@ -43,9 +43,9 @@ def isoflop_data(N, D, loss, curves: Mapping[float, Parabola], flops: float, cho
 
 
 @spec
-def isoflop_chart(million: str, billion: str, language: str = "en", **words: str):
+def isoflop_chart(language: str = "en", **words: str):
     """`isoflop_data` on axes that stay. `words`: axis, loss, budget, chosen, other, best, lowest."""
-    x = alt.X("N:Q", title=words["axis"], scale=_log(*SIZES), axis=counts(million, billion))
+    x = alt.X("N:Q", title=words["axis"], scale=_log(*SIZES), axis=counts(language))
     y = alt.Y("loss:Q", title=words["loss"], scale=alt.Scale(domain=list(LOSS), nice=False), axis=alt.Axis(gridOpacity=0.4, tickCount=6))
     labels = {"computed": words["chosen"], "paged": words["best"], "reused": words["lowest"], "dropped": words["other"]}
     tooltip = [
@@ -82,10 +82,10 @@ def plane_data(laws: Mapping[str, Parametric], budget: float, models: Sequence[T
 
 
 @spec
-def plane_chart(million: str, billion: str, language: str = "en", **words: str):
-    """`plane_data`: parameters against tokens. `words`: axis, tokens, ratio, ours, besiroglu, printed, trillion."""
-    x = alt.X("N:Q", title=words["axis"], scale=_log(*PLANE[0]), axis=counts(million, billion, words["trillion"], grid=True))
-    y = alt.Y("D:Q", title=words["tokens"], scale=_log(*PLANE[1]), axis=counts(million, billion, words["trillion"], grid=True))
+def plane_chart(language: str = "en", **words: str):
+    """`plane_data`: parameters against tokens. `words`: axis, tokens, ratio, ours, besiroglu, printed."""
+    x = alt.X("N:Q", title=words["axis"], scale=_log(*PLANE[0]), axis=counts(language, grid=True))
+    y = alt.Y("D:Q", title=words["tokens"], scale=_log(*PLANE[1]), axis=counts(language, grid=True))
     labels = {"computed": words["ours"], "reused": words["besiroglu"], "dropped": words["printed"]}
     tooltip = [
         alt.Tooltip("name:N", title=" "), alt.Tooltip("N:Q", title=words["axis"], format=",.3~s"),

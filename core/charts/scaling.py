@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import finish, role_color, spec
+from core.charts.theme import counted, finish, role_color, spec
 from core.scaling.power_law import PowerLaw
 from core.scaling.runs import GridRun
 
@@ -62,9 +62,9 @@ def runs_data(
 
 
 @spec
-def runs_chart(against: str, low: float, high: float, million: str, billion: str, language: str = "en", **words: str):
+def runs_chart(against: str, low: float, high: float, language: str = "en", **words: str):
     """`runs_data` on logarithmic axes that stay. `words`: axis, loss, fit, held, other, live, size, seen, law."""
-    x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, million, billion))
+    x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, language))
     y = alt.Y("loss:Q", title=words["loss"], scale=_log(*LOSS), axis=alt.Axis(values=LOSS_TICKS, gridOpacity=0.4, format="~f"))
     labels = {"computed": words["fit"], "paged": words["held"], "reused": words["live"], "dropped": words["other"]}
     color = role_color(labels=labels, columns=2)
@@ -94,9 +94,9 @@ def runs_chart(against: str, low: float, high: float, million: str, billion: str
 
 
 @spec
-def residuals_chart(against: str, low: float, high: float, million: str, billion: str, language: str = "en", **words: str):
+def residuals_chart(against: str, low: float, high: float, language: str = "en", **words: str):
     """How far the runs of `runs_data` that the law speaks of lie above or below it. `words`: axis, away."""
-    x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, million, billion))
+    x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, language))
     percent = alt.Axis(format="+.0%", tickCount=5, gridOpacity=0.4)
     y = alt.Y("shown:Q", title=words["away"], scale=alt.Scale(domain=[-AWAY, AWAY], nice=False), axis=percent)
     spoken_of = "datum.kind == 'run' && datum.role != 'dropped' || datum.kind == 'trained' && datum.role == 'computed'"
@@ -116,11 +116,9 @@ def laws_data(laws: Mapping[str, PowerLaw], low: float, high: float, unit: float
 
 
 @spec
-def laws_chart(
-    against: str, low: float, high: float, million: str, billion: str, names: tuple[str, ...], language: str = "en", **words: str
-):  # fmt: skip
+def laws_chart(against: str, low: float, high: float, names: tuple[str, ...], language: str = "en", **words: str):
     """`laws_data` on logarithmic axes; `words`: axis, loss."""
-    x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, million, billion))
+    x = alt.X("x:Q", title=words["axis"], scale=_log(low, high), axis=_axis(against, language))
     y = alt.Y("loss:Q", title=words["loss"], scale=_log(1.4, 8), axis=alt.Axis(values=[1.5, 2, 3, 4, 5, 6, 8], gridOpacity=0.4))
     roles = {name: role for name, role in zip(names, ("paged", "reused"))}
     role = " : ".join(f"datum.name == '{name}' ? '{role}'" for name, role in roles.items()) + " : 'dropped'"
@@ -134,9 +132,9 @@ def _log(low: float, high: float) -> alt.Scale:
     return alt.Scale(type="log", domain=[low, high], nice=False)
 
 
-def _axis(against: str, million: str, billion: str) -> alt.Axis:
+def _axis(against: str, language: str) -> alt.Axis:
     """Powers of ten: FLOPs as such, parameters and tokens in words."""
-    return powers_of_ten() if against == "flops" else counts(million, billion)
+    return powers_of_ten() if against == "flops" else counts(language)
 
 
 def powers_of_ten() -> alt.Axis:
@@ -146,8 +144,6 @@ def powers_of_ten() -> alt.Axis:
     return alt.Axis(labelExpr=f"'10' + ({power} < 0 ? '⁻' : '') + {digits}", grid=False, tickCount=6)
 
 
-def counts(million: str, billion: str, trillion: str = "", grid: bool = False) -> alt.Axis:
-    """0.1 M, 1 M, 1 B on a logarithmic axis, in the language's words; with a word for it, also 1 T."""
-    words = f"datum.value >= 1e12 ? format(datum.value / 1e12, '~r') + ' {trillion}' : " if trillion else ""
-    words += f"datum.value >= 1e9 ? format(datum.value / 1e9, ',~r') + ' {billion}'"
-    return alt.Axis(labelExpr=f"{words} : format(datum.value / 1e6, '~r') + ' {million}'", grid=grid, gridOpacity=0.3, tickCount=6)
+def counts(language: str, grid: bool = False) -> alt.Axis:
+    """100,000, 1 M, 1 B on a logarithmic axis, in the language's words."""
+    return alt.Axis(labelExpr=counted(language), grid=grid, gridOpacity=0.3, tickCount=6)

@@ -85,7 +85,7 @@ def isoflop_picture(page, choice: str, flops: float, told: dict) -> None:
     data = charts.isoflop_data(*columns(runs(choice)), curves(choice), flops, at_budget(choice, flops), flops_written(page))
     words = t.words("curves", "axis", "loss", "budget", "chosen", "other", "best", "lowest")
     kind = "alt" if told["found"] else "alt_none"
-    spec = charts.isoflop_chart(t.plain("units.m"), t.plain("units.b"), page.language, **words)
+    spec = charts.isoflop_chart(page.language, **words)
     draw(page, "curves", spec, data, t.plain(f"curves.{kind}", **told))
     if told["found"]:
         panels.metrics(page, {name: told[name] for name in ("size", "tokens", "ratio", "loss")}, {"ratio": ".1f", "loss": ".2f"})
@@ -113,8 +113,8 @@ def plane(page, choice: str, budget: float, told: dict) -> None:
     """Parameters against tokens with the budget, the laws and real models."""
     t, (N, D, _) = page.t, columns(grid())
     data = charts.plane_data(laws(choice), budget, published.MODELS, N, D)
-    words = t.words("plane", "axis", "tokens", "ratio", "ours", "besiroglu", "printed") | {"trillion": t.plain("units.t")}
-    spec = charts.plane_chart(t.plain("units.m"), t.plain("units.b"), page.language, **words)
+    words = t.words("plane", "axis", "tokens", "ratio", "ours", "besiroglu", "printed")
+    spec = charts.plane_chart(page.language, **words)
     draw(page, "plane", spec, data, t.plain("plane.alt", **told))
     panels.metrics(page, {f"{who}_{what}": told[f"{who}_{what}"] for who in ("theirs", "ours") for what in ("size", "tokens")})
     panels.download(page, "plane", lambda: data)

@@ -148,7 +148,7 @@ def picture(page, found: Fit, against: str, told: dict, entries: list[dict]) -> 
     t, runs = page.t, grid()
     data = charts.runs_data(runs, against, found.law, found.places, found.band, found.fitted, found.held, entries, amount(page))
     words = t.words("runs", "loss", "fit", "held", "other", "live", "size", "seen", "law") | {"axis": t.plain(f"runs.axes.{against}")}
-    axis = (against, *charts.reach(runs, against), t.plain("units.m"), t.plain("units.b"))
+    axis = (against, *charts.reach(runs, against))
     draw(page, "runs", charts.runs_chart(*axis, page.language, **words), data, t.plain("runs.alt", **told))
     seen_first()
     shown = {"exponent": (told["exponent"], ".3f"), "tenfold": (told["tenfold"], ".3f"), "misfit": (told["misfit"], ".1%")}
@@ -193,7 +193,7 @@ def published_laws(page, against: str) -> None:
         unit = published.PF_DAY if against == "flops" else 1.0
         data = charts.laws_data({names[name]: law for name, law in laws.items()}, low, high, unit)
         words = {"axis": t.plain(f"published.axes.{against}"), "loss": t.plain("published.loss")}
-        spec = charts.laws_chart(against, low, high, t.plain("units.m"), t.plain("units.b"), tuple(names.values()), page.language, **words)
+        spec = charts.laws_chart(against, low, high, tuple(names.values()), page.language, **words)
         kaplan, ours = laws["kaplan"], fit(against, 0, 0, False).law
         told = {"kaplan": kaplan.exponent, "ten": 10**-kaplan.exponent, "ours": ours.exponent, "our_ten": 10**-ours.exponent}
         draw(page, "published", spec, data, t.plain("published.alt", **told))
