@@ -125,7 +125,7 @@ experiment(stage)
 spent(stage)
 with st.container(border=True):
     st.subheader(t("figures.title"), anchor=False)
-    st.markdown(t("figures.table"))
+    st.markdown(t("figures.list"))
 for name in ("myth", "guarantee", "elo"):
     panels.myth_fact(page, name)
 panels.source(page, voting.vote, voting.majority_probability, voting.vote_accuracy, voting.any_right, revise)
