@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import costs
 from core.charts import calculator as charts
-from core.charts.kv_cache import ceiling
+from core.charts.axes import ceiling
 from core.ui import controls, panels
 from core.ui.charts import draw, is_new, seen_first
 from core.ui.frame import fragment, require
@@ -84,8 +84,7 @@ def machines(spec, asked):
         words = t.words("machines", "axis", "fits", "too_small")
         fitting = data[data["fits"]]
         told = {"name": spec.name, "format": FORMATS[format], "fitting": len(fitting), "all": len(data), "need": data["need"][0]}
-        draw(page, "machines", charts.gpu_chart(len(data), ceiling(data["rate"].max()), language=page.language, **words), data,
-             t.plain("machines.alt", **told))  # fmt: skip
+        draw(page, "machines", charts.gpu_chart(len(data), language=page.language, **words), data, t.plain("machines.alt", **told))
         st.markdown(t("machines.result", **told))
         panels.download(page, "machines", lambda: data)
     best = data.loc[(fitting if len(fitting) else data)["rate"].idxmax()]

@@ -4,7 +4,6 @@ import streamlit as st
 
 from core import costs
 from core.charts import calculator, gpu
-from core.charts.kv_cache import ceiling
 from core.measure import matrix_products
 from core.ui import controls, measuring, panels
 from core.ui.charts import draw
@@ -66,7 +65,7 @@ def experiment():
         asked = {"tokens": tokens, "sequences": sequences, "n_gpus": 1, "cache_bytes": 2}
         data = calculator.gpu_data(spec, "bf16", **asked)
         words = t.words("speed", "axis", "fits", "too_small")
-        chart = calculator.gpu_chart(len(data), ceiling(data["rate"].max()), language=page.language, **words)
+        chart = calculator.gpu_chart(len(data), language=page.language, **words)
         draw(page, "speed", chart, data, t.plain("speed.alt", name=spec.name, gb=data["need"][0], fitting=int(data["fits"].sum())))
         panels.download(page, "speed", lambda: data)
 
@@ -119,7 +118,7 @@ def results(found, threads):
     data, best = gpu.measured_data(found, names), max(rate.gflops for rate in found)
     words = t.words("measured", "size", "gflops") | {"one": names[threads[0]], "several": names[threads[1]]}
     told = {"best": best, "small": found[0].gflops, "h100": costs.gpus()["H100 SXM"].tflops() * 1e3 / best}
-    draw(page, "measured", gpu.measured_chart(ceiling(1.05 * best), language=page.language, **words), data, t.plain("measured.alt", **told))
+    draw(page, "measured", gpu.measured_chart(language=page.language, **words), data, t.plain("measured.alt", **told))
     st.markdown(t("measured.result", **told))
     panels.download(page, "measured", lambda: data)
 

@@ -104,7 +104,7 @@ def compare(ids):
 def pages(ids):
     with panels.panel(page, "pages", "live"):
         share = controls.slider(page, "drop_share", 0, 100, 90, 5, "%d %%")
-        result = drop_at_random(lm, ids, share / 100)
+        result = drop_at_random(live.read(lm, ids).cache, share / 100)
         labels = t.words("pages", "held", "empty", "block", "physical", "position")
         numbers = {"dropped": result.dropped, "n": len(ids), "freed": result.freed, "blocks": result.full_blocks}
         cells = charts.pages_data(result)

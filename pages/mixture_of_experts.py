@@ -4,7 +4,6 @@ import streamlit as st
 
 from core import costs
 from core.charts import experts as charts
-from core.charts.kv_cache import ceiling
 from core.measure.experts import explained, losses_without, routes
 from core.models.moe import balanced_bias, balancing_loss, route, steered
 from core.ui import controls, expert_runs, experts, heads, panels
@@ -106,7 +105,7 @@ def steer(ids, balance):
         says = {"layer": at[0] + 1, "expert": at[1] + 1, "before": whole, "after": whole + change[at], "change": change[at]}
         data = charts.grid_data(change, at)
         words = t.words("steer", "layer", "expert", "change")
-        spec = charts.grid_chart(ceiling(10 * abs(change).max()) / 10, **words, language=page.language)
+        spec = charts.grid_chart(**words, language=page.language)
         pick = lambda row: controls.set_value(page, "cell", f"{int(row['layer'])}.{int(row['expert'])}")  # noqa: E731
         draw(page, "grid", spec, data, t.plain("steer.alt", **says), pick)
         st.markdown(t(f"steer.result.{way}", **says) + (f" {t('steer.fell')}" if says["change"] < 0 else ""))
@@ -117,7 +116,7 @@ def steer(ids, balance):
                 token_strip(page, name, experts.marked(new, old), t.plain("steer.strip"))
             else:
                 st.markdown(t("steer.nothing"))
-        panels.download(page, "steer", lambda: data.drop(columns="framed"))
+        panels.download(page, "steer", lambda: data.drop(columns=["framed", "shade"]))
 
 
 @fragment
@@ -132,7 +131,7 @@ def published():
         counted = "billions" if unit == "count" else "gb"
         says["unit"] = t.plain(f"published.{counted}")
         words = t.words("published", "held", "read", "experts", "part") | {"axis": t.plain(f"published.axis_{counted}")}
-        spec = charts.models_chart(ceiling(1.3 * data["held"].max()), **words, language=page.language)
+        spec = charts.models_chart(**words, language=page.language)
         draw(page, "published", spec, data, t.plain("published.alt", **says))
         st.markdown(t("published.one" if sequences == 1 else "published.many", **says))
         panels.download(page, "published", lambda: data)

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core.charts import speculative as charts
-from core.charts.kv_cache import ceiling
 from core.costs.speculation import best_length, tokens_per_round
 from core.decoding import speculate, verify
 from core.measure.speculation import gain, record
@@ -124,7 +123,7 @@ def formula():
         best = best_length(acceptance, cost, charts.LENGTHS[-1], check)
         top = float(data.loc[data["series"] == "one", "times"].max())
         words = t.words("formula", "one", "block", "length", "times")
-        spec = charts.formula_chart(ceiling(1.1 * float(data["times"].max())), **words, language=page.language)
+        spec = charts.formula_chart(**words, language=page.language)
         draw(page, "formula", spec, data, t.plain("formula.alt", best=best, top=top))
         st.markdown(t("formula.pays" if best else "formula.never", best=best, top=top, tokens=tokens_per_round(acceptance, max(best, 1))))
         st.caption(t("formula.block_note"))

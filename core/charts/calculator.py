@@ -4,6 +4,7 @@ import altair as alt
 import pandas as pd
 
 from core import costs
+from core.charts.axes import from_zero, reaching
 from core.charts.theme import finish, in_role, role_color, spec
 
 FORMATS = ("fp32", "bf16", "fp8_e4m3", "q8_0", "nf4", "q4_0")
@@ -106,12 +107,12 @@ def gpu_data(model, format: str, tokens: int, sequences: int, n_gpus: int, cache
 
 
 @spec
-def gpu_chart(rows: int, x_max: float, axis: str, fits: str, too_small: str, language: str = "en"):
+def gpu_chart(rows: int, axis: str, fits: str, too_small: str, language: str = "en"):
     """Tokens a second of `gpu_data`; grey where the model finds no room."""
     x = alt.X(
         "rate:Q",
         title=axis,
-        scale=alt.Scale(domain=[0, 1.12 * x_max], nice=False),
+        scale=from_zero(),
         axis=alt.Axis(tickCount=5, format="~s", gridOpacity=0.3),
     )
     y = alt.Y("gpu:N", sort=None, title=None, axis=alt.Axis(labelLimit=160, labelOverlap=False))
@@ -129,4 +130,4 @@ def gpu_chart(rows: int, x_max: float, axis: str, fits: str, too_small: str, lan
         .mark_text(align="left", dx=5, fill="currentColor")
         .encode(x=x, y=y, text=alt.Text("rate:Q", format=",.3~r"))
     )
-    return finish(bars + numbers, language, height=28 * rows + 90)
+    return finish(bars + numbers + reaching(x, "rate", 1.12), language, height=28 * rows + 90)

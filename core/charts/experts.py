@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import costs
+from core.charts.axes import from_zero, reaching
 from core.charts.theme import finish, in_role, role_color, spec
 
 BALANCES = {"none": "dropped", "loss": "computed", "bias": "reused"}  # how the load is kept even -> colour
@@ -82,18 +83,23 @@ def course_chart(longest: float, y_max: float, even: float, tokens: str, share: 
 
 
 def grid_data(change: np.ndarray, chosen: tuple[int, int]) -> pd.DataFrame:
-    """Change of the loss (L, E), nats a token, by layer and expert from 1; `framed` is the chosen one (from 0)."""
+    """Change of the loss (L, E), nats a token, by layer and expert from 1; `framed` is the chosen one (from 0).
+
+    `shade` is the change as a share of the largest, of 0.1 at least: small ones stay pale.
+    """
     layer, expert = (axis.ravel() for axis in np.indices(change.shape))
     framed = (layer == chosen[0]) & (expert == chosen[1])
-    rows = {"layer": layer + 1, "expert": expert + 1, "change": np.asarray(change, np.float32).ravel(), "framed": framed.astype(np.int8)}
+    change = np.asarray(change, np.float32).ravel()
+    shade = change / max(float(abs(change).max()), 0.1)
+    rows = {"layer": layer + 1, "expert": expert + 1, "change": change, "shade": shade, "framed": framed.astype(np.int8)}
     return pd.DataFrame(rows)
 
 
 @spec
-def grid_chart(most: float, layer: str, expert: str, change: str, language: str = "en"):
+def grid_chart(layer: str, expert: str, change: str, language: str = "en"):
     """`grid_data` as cells with their numbers; a click selects `layer` and `expert` in the selection `pick`.
 
-    The scale goes on beyond `most` nats, the largest change: the theme's words can be read on every shade then.
+    The scale goes on beyond the largest change: the theme's words can be read on every shade then.
     """
     pick = alt.selection_point(name="pick", fields=["layer", "expert"], on="click", empty=False)
     tooltip = [alt.Tooltip("layer:O", title=layer), alt.Tooltip("expert:O", title=expert)]
@@ -101,9 +107,9 @@ def grid_chart(most: float, layer: str, expert: str, change: str, language: str 
     base = alt.Chart().encode(
         x=alt.X("expert:O", title=expert, axis=alt.Axis(orient="top", labelAngle=0)), y=alt.Y("layer:O", title=layer), tooltip=tooltip
     )
-    scale = alt.Scale(domain=[-1.8 * most, 1.8 * most], range="diverging", interpolate="rgb", clamp=True)
+    scale = alt.Scale(domain=[-1.8, 1.8], range="diverging", interpolate="rgb", clamp=True)
     cells = base.mark_rect(cursor="pointer", cornerRadius=4).encode(
-        color=alt.Color("change:Q", scale=scale, legend=None),
+        color=alt.Color("shade:Q", scale=scale, legend=None),
         stroke=alt.condition("datum.framed > 0", alt.value("currentColor"), alt.value("transparent")),
         strokeWidth=alt.value(2.5),
     )
@@ -205,9 +211,9 @@ def models_data(unit: str, sequences: int) -> pd.DataFrame:
 
 
 @spec
-def models_chart(x_max: float, axis: str, held: str, read: str, experts: str, part: str, language: str = "en"):
+def models_chart(axis: str, held: str, read: str, experts: str, part: str, language: str = "en"):
     """`models_data`: the grey bar is what memory holds, the orange one what a step reads of it."""
-    x = {"title": axis, "scale": alt.Scale(domain=[0, x_max], nice=False), "axis": alt.Axis(tickCount=5, gridOpacity=0.4, format=",d")}
+    x = {"title": axis, "scale": from_zero(), "axis": alt.Axis(tickCount=5, gridOpacity=0.4, format=",d")}
     tooltip = [
         alt.Tooltip("model:N", title=" "), alt.Tooltip("experts:N", title=experts),
         alt.Tooltip("read_share:Q", title=part, format=".1%"),
@@ -221,4 +227,5 @@ def models_chart(x_max: float, axis: str, held: str, read: str, experts: str, pa
     written = "format(datum.read, ',.3~r') + ' / ' + format(datum.held, ',.3~r')"
     words = base.transform_calculate(words=written, end="max(datum.held, datum.read)")
     words = words.mark_text(align="left", dx=6, fill="currentColor").encode(x=alt.X("end:Q", **x), text="words:N")
-    return finish(alt.layer(whole, used, words), language, height=46 + 36 * len(MODELS))
+    end = reaching(alt.X("held:Q", **x), "held", 1.3)
+    return finish(alt.layer(whole, used, words, end), language, height=46 + 36 * len(MODELS))

@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from core import costs
+from core.charts.axes import from_zero, reaching
 from core.charts.theme import finish, role_color, spec
 from core.measure.matrix_products import Rate, limit
 
@@ -87,11 +88,11 @@ def measured_data(found: Sequence[Rate], words: dict[int, str]) -> pd.DataFrame:
 
 
 @spec
-def measured_chart(y_max: float, size: str, gflops: str, one: str, several: str, language: str = "en"):
-    """`measured_data`: rate against size, and each thread count's limit dashed; `y_max` GFLOP/s."""
+def measured_chart(size: str, gflops: str, one: str, several: str, language: str = "en"):
+    """`measured_data`: rate against size, and each thread count's limit dashed."""
     x_axis = alt.Axis(values=[32, 64, 128, 256, 512, 1024], grid=False, format="~d")
     x = alt.X("size:Q", title=size, scale=alt.Scale(type="log", base=2, domain=[28, 1200], nice=False), axis=x_axis)
-    y = alt.Y("gflops:Q", title=gflops, scale=alt.Scale(domain=[0, y_max]), axis=alt.Axis(tickCount=5, gridOpacity=0.3))
+    y = alt.Y("gflops:Q", title=gflops, scale=from_zero(), axis=alt.Axis(tickCount=5, gridOpacity=0.3))
     color = role_color(labels={"computed": one, "reused": several})
     tooltip = [
         alt.Tooltip("threads:N", title=" "),
@@ -104,7 +105,7 @@ def measured_chart(y_max: float, size: str, gflops: str, one: str, several: str,
         .encode(x=x, y=y, color=color, tooltip=tooltip)
     )
     limits = alt.Chart().mark_rule(strokeDash=[6, 4], strokeWidth=2).encode(y="limit:Q", color=color)
-    return finish(alt.layer(limits, lines), language, height=300)
+    return finish(alt.layer(limits, lines, reaching(y, "limit", 1.05)), language, height=300)
 
 
 def ticks_data(tick: int, tokens: int, workers: int, lanes: dict[str, str]) -> pd.DataFrame:

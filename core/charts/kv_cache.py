@@ -1,11 +1,11 @@
 """Charts of the KV cache lab: two lanes on one clock, lines over steps, pages, large models."""
 
-import math
 
 import altair as alt
 import pandas as pd
 
 from core import costs
+from core.charts.axes import from_zero, reaching
 from core.charts.theme import finish, in_role, role_color, spec
 from core.measure.pages import Dropped
 
@@ -17,23 +17,18 @@ def steps_data(series: dict[str, list[float]]) -> pd.DataFrame:
 
 
 @spec
-def steps_chart(order: tuple[str, ...], y_max: float, step: str, y: str, language: str = "en"):
-    """Lines over steps, one a series of `steps_data`, in this order; `y_max` from `ceiling`, so that few specs are made."""
+def steps_chart(order: tuple[str, ...], step: str, y: str, language: str = "en"):
+    """Lines over steps, one a series of `steps_data`, in this order."""
+    height = alt.Y("value:Q", title=y, scale=from_zero(), axis=alt.Axis(format="~s", tickCount=5))
     tooltip = [alt.Tooltip("series:N", title=" "), alt.Tooltip("step:Q", title=step), alt.Tooltip("value:Q", title=y, format=",.4~g")]
     legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=0)
     chart = alt.Chart().mark_line(strokeWidth=2.5, clip=True, point=alt.OverlayMarkDef(size=18)).encode(
         x=alt.X("step:Q", title=step, axis=alt.Axis(tickMinStep=1, grid=False)),
-        y=alt.Y("value:Q", title=y, scale=alt.Scale(domain=[0, y_max]), axis=alt.Axis(format="~s", tickCount=5)),
+        y=height,
         color=alt.Color("series:N", sort=order, scale=alt.Scale(domain=order), legend=legend),
         tooltip=tooltip,
     )  # fmt: skip
-    return finish(chart, language, height=320)
-
-
-def ceiling(value: float) -> float:
-    """Where an axis for `value` ends: the next of 1, 1.5, 2, 3, 5, 7 times a power of ten, and never below 1."""
-    power = 10.0 ** math.floor(math.log10(max(value, 1.0)))
-    return next(step * power for step in (1, 1.5, 2, 3, 5, 7, 10) if step * power >= max(value, 1.0))
+    return finish(alt.layer(chart, reaching(height, "value", 1.05)), language, height=320)
 
 
 @spec

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.charts.axes import from_zero, reaching
 from core.charts.theme import finish, in_order, in_role, role_color, spec
 from core.charts.tokens import axis_labels
 from core.costs.speculation import block_speedup, speedup
@@ -55,7 +56,7 @@ def gain_data(gains: Sequence[Gain]) -> pd.DataFrame:
 
 
 @spec
-def gain_chart(most: int, y_max: float, measured: str, theorem: str, with_check: str, length: str, times: str, language: str = "en"):
+def gain_chart(most: int, measured: str, theorem: str, with_check: str, length: str, times: str, language: str = "en"):
     """`gain_data`: bars of what was measured, the formula as lines; the line at 1 is plain writing."""
     x = alt.X("draft_length:O", title=length, scale=alt.Scale(domain=list(range(1, most + 1))), axis=alt.Axis(labelAngle=0))
     words = {"measured": measured, "theorem": theorem, "with_check": with_check}
@@ -65,7 +66,7 @@ def gain_chart(most: int, y_max: float, measured: str, theorem: str, with_check:
     base = alt.Chart().encode(x=x, tooltip=tooltip)
 
     def height(column: str):
-        return alt.Y(f"{column}:Q", title=times, scale=alt.Scale(domain=[0, y_max], nice=False), axis=alt.Axis(tickCount=5))
+        return alt.Y(f"{column}:Q", title=times, scale=from_zero(), axis=alt.Axis(tickCount=5))
 
     bars = base.transform_calculate(role="'computed'").mark_bar(size=26, cornerRadiusEnd=3, clip=True)
     values = base.mark_text(dy=-8, fontSize=13, fill="currentColor").encode(y=height("measured"), text=alt.Text("measured:Q", format=".2f"))
@@ -74,6 +75,7 @@ def gain_chart(most: int, y_max: float, measured: str, theorem: str, with_check:
         line = base.transform_calculate(role=f"'{role}'")
         layers.append(line.mark_line(strokeWidth=2.5, point=True, clip=True).encode(y=height(column), color=color))
     layers.append(in_role(alt.Chart(), "dropped").mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(y=alt.datum(1)))
+    layers += [reaching(height(column), column, 1.15) for column in ("measured", "theorem")]
     return finish(alt.layer(*layers), language, height=280)
 
 
@@ -85,13 +87,14 @@ def formula_data(acceptance: float, draft_cost: float, check_cost: float, block_
 
 
 @spec
-def formula_chart(y_max: float, one: str, block: str, length: str, times: str, language: str = "en"):
+def formula_chart(one: str, block: str, length: str, times: str, language: str = "en"):
     """`formula_data` as two lines; the line at 1 is plain writing."""
+    y = alt.Y("times:Q", title=times, scale=from_zero(), axis=alt.Axis(tickCount=6))
     chart = alt.Chart().mark_line(strokeWidth=3, point=alt.OverlayMarkDef(size=40), clip=True).encode(
         x=alt.X("length:Q", title=length, axis=alt.Axis(values=list(LENGTHS), grid=False), scale=alt.Scale(domain=[1, LENGTHS[-1]])),
-        y=alt.Y("times:Q", title=times, scale=alt.Scale(domain=[0, y_max], nice=False), axis=alt.Axis(tickCount=6)),
+        y=y,
         color=role_color(labels={"computed": one, "paged": block}),
         tooltip=[alt.Tooltip("length:Q", title=length), alt.Tooltip("times:Q", title=times, format=".2f")],
     )  # fmt: skip
     rule = in_role(alt.Chart(), "dropped").mark_rule(strokeDash=[5, 4], strokeWidth=2).encode(y=alt.datum(1))
-    return finish(alt.layer(chart, rule), language, height=280)
+    return finish(alt.layer(chart, rule, reaching(y, "times", 1.1)), language, height=280)

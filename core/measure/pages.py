@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
+from core.kv_cache.base import Cache
 from core.kv_cache.blocks import Block
 from core.kv_cache.paged import PagedCache
-from core.models.language_model import LanguageModel, as_batch
 
 
 @dataclass(frozen=True)
@@ -20,18 +20,18 @@ class Dropped:
     full_blocks: int  # full blocks there were
 
 
-def drop_at_random(lm: LanguageModel, ids, share: float, block_size: int = 16, seed: int = 0) -> Dropped:
-    """Read `ids` into a paged cache, then drop a random `share` (0..1) of the tokens.
+def drop_at_random(filled: Cache, share: float, block_size: int = 16, seed: int = 0) -> Dropped:
+    """Lay the tokens of a filled cache into pages, then drop a random `share` (0..1) of them.
 
     A full block of b tokens comes back with probability share ** b, roughly. Raises ValueError for a share
     outside 0..1.
     """
     if not 0 <= share <= 1:
         raise ValueError(f"share must be in 0..1, got {share}")
-    ids = as_batch(ids, lm.config.vocab_size)[:1]
-    n = ids.shape[1]
-    cache = PagedCache(lm.config, block_size, pool_blocks=-(-n // block_size), seed=seed)
-    lm.forward(ids, cache, last_only=True)
+    n = filled.seen[0]
+    cache = PagedCache(filled.config, block_size, pool_blocks=-(-n // block_size), seed=seed)
+    for layer in range(filled.config.n_layers):
+        cache.append(*filled.read(layer), layer)
     before = tuple(cache.blocks)
     full = {block.physical for block in before if None not in block.slots}
     gone = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: round(share * n)].tolist()

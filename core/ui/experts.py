@@ -64,6 +64,7 @@ def matters(balance: str, ids: Sequence[int], way: str, on_step: Share) -> tuple
     """Loss of the text as the network was trained, and how much it changes (L, E) with each expert forbidden or forced (kept)."""
 
     def compute():
+        on_step(0.0)
         lm, found = load_experts(balance), np.zeros((N_LAYERS, N_EXPERTS))
         whole = loss(lm, ids)
         for step, (layer, expert, other) in enumerate(losses_without(lm, ids, way), 1):

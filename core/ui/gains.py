@@ -4,7 +4,6 @@ from collections.abc import Hashable, Iterator
 
 import streamlit as st
 
-from core.charts.kv_cache import ceiling
 from core.charts.speculative import gain_chart, gain_data
 from core.measure.speculation import Gain
 from core.ui import panels
@@ -42,8 +41,7 @@ def measured_gains(page, question: Hashable, most: int, measuring: Iterator[Gain
 
 def _draw(page, place, found: list[Gain], most: int) -> None:
     data = gain_data(found)
-    top = ceiling(1.15 * float(data[["measured", "theorem"]].max().max()))
     words = page.t.words("gain", "measured", "theorem", "with_check", "length", "times")
     with place:
-        spec = gain_chart(most, top, **words, language=page.language)
+        spec = gain_chart(most, **words, language=page.language)
         draw(page, "gains", spec, data, page.t.plain("gain.alt", n=len(data), best=float(data["measured"].max())))

@@ -77,6 +77,7 @@ def shots(lm, asked: Asked, on_step: Share = lambda share: None) -> list[Shot]:
 
     def compute() -> list[Shot]:
         found: list[Shot] = []
+        on_step(0.0)
         for shot in few_shot(lm, asked.prompts, asked.answer):
             found.append(shot)
             on_step(len(found) / len(asked.prompts))
@@ -99,6 +100,7 @@ def without_heads(lm, asked: Asked, n: int, on_step: Share) -> dict[str, list[fl
 
     def compute() -> list[list[float]]:
         found: list[list[float]] = []  # a prompt each, its runs
+        on_step(0.0)
         for shots in few_shot_runs(lm, asked.prompts, asked.answer, runs):
             found.append([shot.probability for shot in shots])
             on_step(len(found) / len(asked.prompts))

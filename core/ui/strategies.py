@@ -158,9 +158,8 @@ def compared_steps(page, runs: list[Run], names: dict[str, str]) -> None:
     t, step = page.t, page.t.plain("compare.step")
     for name, column, place in zip(("bytes", "kl"), ("bytes_held", "kl"), st.columns(2)):
         data = charts.steps_data({names[r.kind]: getattr(r, column) for r in runs})
-        top = charts.ceiling(1.05 * float(data["value"].max()))
         order, y = tuple(names[r.kind] for r in runs), t.plain(f"compare.{name}_y")
-        spec = charts.steps_chart(order, top, language=page.language, step=step, y=y)
+        spec = charts.steps_chart(order, language=page.language, step=step, y=y)
         with place:
             draw(page, f"compare_{name}", spec, data, t.plain(f"compare.{name}_alt"))
             panels.download(page, name, lambda data=data: data)

@@ -2,10 +2,12 @@
 
 import re
 
+import altair as alt
 import pytest
 from playwright.sync_api import expect
 
-from core.charts.theme import INK
+from core.charts.axes import ceiling, from_zero, reaching
+from core.charts.theme import INK, spec
 from tests.browser.conftest import bars, changed, press_on, settled, still
 
 pytestmark = pytest.mark.xdist_group("browser")  # one server for all
@@ -139,6 +141,28 @@ def test_what_comes_and_goes_leaves_the_charts_below_in_place(visit):
     expect(page.locator("body")).to_contain_text("Hidden: the first token")
     still(page, 1_000)
     assert page.evaluate(f"({marked})().filter(part => part.seen).length") == drawn >= 3
+
+
+def test_an_axis_ends_where_the_data_tell_in_the_same_chart(visit):
+    """Other data may need a longer axis: its numbers change, the chart is not built anew."""
+    page = visit("gpu?lang=en")
+    chart = ".st-key-gpu_panel_speed svg.marks"
+    page.locator(chart).wait_for()
+    still(page, 1_000)
+    ticks = f"() => [...document.querySelectorAll('{chart} .role-axis-label text')].map(tick => tick.textContent).join()"
+    before = page.evaluate(ticks)
+    page.evaluate(f"() => {{ document.querySelector('{chart}').seen = true }}")
+    page.locator(".st-key-gpu_batch_slider input").press("End")
+    page.wait_for_function(f"before => ({ticks})() !== before", arg=before)
+    assert page.evaluate(f"() => document.querySelector('{chart}').seen")
+
+
+def test_the_axis_in_the_browser_ends_where_python_says(visit):
+    page = visit("measurements?lang=en")
+    end = spec(lambda: reaching(alt.X("rate:Q", scale=from_zero()), "rate"))()["transform"][-1]["calculate"]
+    values = [0, 0.3, 1, 1.01, 7, 7.5, 10, 10.01, 99, 123, 1000, 3.3e6]
+    ends = f"values => values.map(top => {{ const {{ pow, floor, log, LN10 }} = Math, datum = {{ top: Math.max(top, 1) }}; return {end} }})"
+    assert page.evaluate(ends, values) == pytest.approx([ceiling(value) for value in values])
 
 
 def test_the_keyboard_alone_is_enough(visit):

@@ -1,8 +1,9 @@
-"""Charts of the KV cache lab: what makes a spec new, and what only moves its data."""
+"""Axes of charts: what makes a spec new, and what only moves its data."""
 
 import pytest
 
-from core.charts.kv_cache import ceiling, ceilings, clock_chart, model_bars, steps_chart
+from core.charts.axes import ceiling
+from core.charts.kv_cache import ceilings, clock_chart, model_bars, steps_chart
 
 
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0, 1.01, 7.5, 9.99, 10.0, 123.0, 3_300_000.0])
@@ -16,7 +17,7 @@ def test_few_axes_for_many_values():
 
 def test_charts_come_without_data():
     for chart in (
-        steps_chart(("full", "window"), 2.0, "step", "bits"),
+        steps_chart(("full", "window"), "step", "bits"),
         clock_chart(0.5, 30, "seconds", "tokens", "without", "with"),
         model_bars(3, ceilings(("H100 SXM",)), 120.0, "gigabytes"),
     ):
