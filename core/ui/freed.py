@@ -14,7 +14,7 @@ from core.checkpoints.memory import make_room
 GROWN = 24 << 20  # bytes more than after the last look: then what is free is handed back
 _LOOK = 1.0  # seconds between two looks
 LEFT = 10  # looks after which it is handed back anyway: what sessions held that were left
-ALL = 60  # looks after which what was put aside is looked through, too
+ALL = 60  # looks after which what was put aside is looked through, too; LEFT where memory is short: it holds left sessions
 _HELD = Path("/proc/self/statm")
 
 
@@ -38,10 +38,11 @@ def _watch(trim) -> None:
     while True:
         time.sleep(_LOOK)
         looks, since = looks + 1, since + 1
-        if since >= ALL:
+        short = make_room()
+        if since >= (LEFT if short else ALL):
             put_aside()
             since = 0
-        if make_room() or held() > least + GROWN or looks >= LEFT:
+        if short or held() > least + GROWN or looks >= LEFT:
             gc.collect()  # what refers to itself in a circle, as left sessions do; Streamlit's own after every answer is switched off
             trim(0)
             least, looks = held(), 0

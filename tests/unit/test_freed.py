@@ -76,3 +76,22 @@ def test_circles_are_let_go_before_memory_is_handed_back(monkeypatch):
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("short, after", [(True, freed.LEFT), (False, freed.ALL)])
+def test_what_was_put_aside_is_looked_through_sooner_where_memory_is_short(monkeypatch, short, after):
+    put_aside, trims = [], []
+
+    def trim(_):
+        trims.append(len(put_aside))
+        if trims[-1]:
+            raise Trimmed
+
+    monkeypatch.setattr(freed, "make_room", lambda: short)
+    monkeypatch.setattr(freed, "put_aside", lambda: put_aside.append(1))
+    looks = []
+    monkeypatch.setattr(freed, "held", lambda: looks.append(1) or 100)
+    monkeypatch.setattr(freed.time, "sleep", lambda seconds: None)
+    with pytest.raises(Trimmed):
+        freed._watch(trim)
+    assert len(trims) == (after if short else after // freed.LEFT)  # where it is short, handed back at every look
