@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.scaling import counts
+from core.charts.axes import counts
 from core.charts.theme import finish, role_color, spec
 from core.scaling.isoflop import Parabola, on_budget
 from core.scaling.parametric import Parametric

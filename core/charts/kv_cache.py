@@ -1,6 +1,5 @@
 """Charts of the KV cache lab: two lanes on one clock, lines over steps, pages, large models."""
 
-
 import altair as alt
 import pandas as pd
 

@@ -6,7 +6,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts.theme import counted, finish, role_color, spec
+from core.charts.axes import counts, powers_of_ten
+from core.charts.theme import finish, role_color, spec
 from core.scaling.power_law import PowerLaw
 from core.scaling.runs import GridRun
 
@@ -135,15 +136,3 @@ def _log(low: float, high: float) -> alt.Scale:
 def _axis(against: str, language: str) -> alt.Axis:
     """Powers of ten: FLOPs as such, parameters and tokens in words."""
     return powers_of_ten() if against == "flops" else counts(language)
-
-
-def powers_of_ten() -> alt.Axis:
-    """10¹⁵ and the like on a logarithmic axis."""
-    power, signs = "round(log(datum.value) / LN10)", "split('⁰,¹,²,³,⁴,⁵,⁶,⁷,⁸,⁹', ',')"
-    digits = f"(abs({power}) > 9 ? {signs}[floor(abs({power}) / 10)] : '') + {signs}[abs({power}) % 10]"
-    return alt.Axis(labelExpr=f"'10' + ({power} < 0 ? '⁻' : '') + {digits}", grid=False, tickCount=6)
-
-
-def counts(language: str, grid: bool = False) -> alt.Axis:
-    """100,000, 1 M, 1 B on a logarithmic axis, in the language's words."""
-    return alt.Axis(labelExpr=counted(language), grid=grid, gridOpacity=0.3, tickCount=6)

@@ -16,8 +16,12 @@ class Trimmed(Exception):
     pass
 
 
-def looks_until_trimmed(monkeypatch, sizes) -> int:
-    """How often it looked at `sizes` (bytes; the last one stays) before it handed memory back."""
+def trim_once(_):
+    raise Trimmed
+
+
+def looks_until_trimmed(monkeypatch, sizes, trim=trim_once) -> int:
+    """How often it looked at `sizes` (bytes; the last one stays) before it handed memory back, or until `trim` raised Trimmed."""
     looks, sleep, here = [], time.sleep, threading.get_ident()
 
     def slept(seconds):
@@ -25,9 +29,6 @@ def looks_until_trimmed(monkeypatch, sizes) -> int:
             return sleep(seconds)
         looks.append(seconds)
         assert len(looks) < 1000
-
-    def trim(_):
-        raise Trimmed
 
     monkeypatch.setattr(freed.time, "sleep", slept)
     monkeypatch.setattr(freed, "held", lambda: sizes[min(len(looks), len(sizes) - 1)])
@@ -89,9 +90,5 @@ def test_what_was_put_aside_is_looked_through_sooner_where_memory_is_short(monke
 
     monkeypatch.setattr(freed, "make_room", lambda: short)
     monkeypatch.setattr(freed, "put_aside", lambda: put_aside.append(1))
-    looks = []
-    monkeypatch.setattr(freed, "held", lambda: looks.append(1) or 100)
-    monkeypatch.setattr(freed.time, "sleep", lambda seconds: None)
-    with pytest.raises(Trimmed):
-        freed._watch(trim)
+    assert looks_until_trimmed(monkeypatch, [100], trim) == after
     assert len(trims) == (after if short else after // freed.LEFT)  # where it is short, handed back at every look
